@@ -1,0 +1,1 @@
+"""labelonce on Label Studio: the connection, what is read, and what is written."""

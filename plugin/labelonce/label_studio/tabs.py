@@ -1,0 +1,94 @@
+"""The two tabs in the Data Manager: what to label, and the duplicates beside what stands for them."""
+
+from typing import Any
+
+from labelonce.errors import ServerError
+from labelonce.label_studio import marks
+from labelonce.label_studio.project import Project
+from labelonce.label_studio.server import Server
+from labelonce.planning import Role
+
+TO_LABEL = "labelonce: to label"
+DUPLICATES = "labelonce: duplicates"
+MARK = "labelonce"  # a key of our own in a tab's data; the server keeps it
+
+
+def _filter(key: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:data.{key}", "operator": operator, "type": kind, "value": value}
+
+
+def _wanted() -> dict[str, dict[str, Any]]:
+    # "not equal" passes over tasks without the tag, so new uploads are asked for by "empty"
+    kept = [
+        _filter(marks.ROLE, "equal", "String", role.value) for role in (Role.UNIQUE, Role.REPRESENTATIVE, Role.KEPT)
+    ]
+    untagged = _filter(marks.ROLE, "empty", "String", True)
+    grouped = _filter(marks.CLUSTER, "greater", "Number", 0)
+    return {
+        TO_LABEL: {
+            "title": TO_LABEL,
+            "type": "list",
+            "target": "tasks",
+            "filters": {"conjunction": "or", "items": [*kept, untagged]},
+        },
+        DUPLICATES: {
+            "title": DUPLICATES,
+            "type": "grid",
+            "target": "tasks",
+            "gridWidth": 4,
+            "filters": {"conjunction": "and", "items": [grouped]},
+            "ordering": [f"tasks:data.{marks.REPRESENTATIVE}"],
+        },
+    }
+
+
+def find_tabs(server: Server, project: Project) -> list[dict[str, Any]]:
+    """The tabs that labelonce made in a project, oldest first."""
+    views: list[dict[str, Any]] = server.get("/api/dm/views/", project=project.id)
+    return sorted((view for view in views if MARK in view["data"]), key=lambda view: view["id"])
+
+
+def make_tabs(server: Server, project: Project) -> None:
+    """Make the tabs once, and mend one whose filter was changed; a title, a width, a column that people set stays."""
+    for name, wanted in _wanted().items():
+        same = [view for view in find_tabs(server, project) if view["data"][MARK].get("tab") == name]
+        for surplus in same[1:]:
+            delete_tab(server, project, surplus["id"])
+        if not same:
+            _create(server, project, name, wanted)
+        elif same[0]["data"].get("filters") != wanted["filters"]:
+            server.patch(
+                f"/api/dm/views/{same[0]['id']}/", {"data": {"filters": wanted["filters"]}}, project=project.id
+            )
+
+
+def _create(server: Server, project: Project, name: str, wanted: dict[str, Any], *, tries: int = 2) -> None:
+    """Create a tab. When the answer is lost the tab may exist all the same: look before trying again."""
+    body = {"project": project.id, "data": {**wanted, MARK: {"tab": name}}}
+    try:
+        server.post("/api/dm/views/", body, repeatable=False)
+    except ServerError:
+        if any(view["data"][MARK].get("tab") == name for view in find_tabs(server, project)):
+            return
+        if tries == 1:
+            raise
+        _create(server, project, name, wanted, tries=tries - 1)
+
+
+def remember_setting(server: Server, project: Project) -> None:
+    """Keep the project's own ``skip_queue`` in the first tab, from where undo takes it."""
+    tab = find_tabs(server, project)[0]
+    mark = tab["data"][MARK]
+    if "skip_queue" not in mark:
+        data = {MARK: {**mark, "skip_queue": project.skip_queue}}
+        server.patch(f"/api/dm/views/{tab['id']}/", {"data": data}, project=project.id)
+
+
+def remembered_setting(tabs: list[dict[str, Any]]) -> str | None:
+    """The ``skip_queue`` that the project had before labelonce changed it; None when it did not."""
+    return next((tab["data"][MARK]["skip_queue"] for tab in tabs if "skip_queue" in tab["data"][MARK]), None)
+
+
+def delete_tab(server: Server, project: Project, number: int) -> None:
+    """Delete a tab; one that is gone already is fine."""
+    server.request("DELETE", f"/api/dm/views/{number}/", params={"project": project.id}, accept=frozenset({404}))

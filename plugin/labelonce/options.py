@@ -1,0 +1,65 @@
+"""Command-line options, built from the declared settings."""
+
+from collections.abc import Callable
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from labelonce.settings import Settings, environment_variable, read_config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _kind(one: "Field[Any]") -> Any:
+    details = one.metadata
+    if details["choices"]:
+        return click.Choice(details["choices"])
+    if details["kind"] is Path:
+        return click.Path(path_type=Path)
+    if details["least"] is not None:
+        return (click.IntRange if details["kind"] is int else click.FloatRange)(min=details["least"])
+    return details["kind"]
+
+
+def with_settings(*groups: str) -> Callable[[F], F]:
+    """Give a command the options of some groups of settings, and the configuration file."""
+
+    def decorate(command: F) -> F:
+        for one in reversed([one for one in fields(Settings) if one.metadata["group"] in groups]):
+            flag = one.metadata["kind"] is bool
+            command = click.option(
+                *one.metadata["flags"],
+                f"--{one.name.replace('_', '-')}",
+                one.name,
+                type=None if flag else _kind(one),
+                is_flag=flag,
+                default=one.default,
+                envvar=environment_variable(one.name),
+                show_envvar=True,
+                show_default=one.default is not None and not flag,
+                help=one.metadata["text"],
+            )(command)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar="LABELONCE_CONFIG",
+            is_eager=True,
+            expose_value=False,
+            callback=_load,
+            help="TOML file with settings. Default: labelonce.toml in the working folder, if it is there.",
+        )(command)
+
+    return decorate
+
+
+def _load(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
+    # click looks values up here after the command line and the environment
+    context.default_map = {**read_config(path), **(context.default_map or {})}
+
+
+def settings_from(values: dict[str, Any]) -> Settings:
+    """The settings among a command's parameters."""
+    known = {one.name for one in fields(Settings)}
+    return Settings(**{name: value for name, value in values.items() if name in known})

@@ -1,0 +1,181 @@
+"""pull → embed → link → verify → cluster → plan: the one function that reads as the picture in the documentation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelonce import embedding
+from labelonce.clustering import NOISE, Preference, cluster, represent
+from labelonce.embedding.base import Embedder
+from labelonce.matching import Matches, Node, Verifier, accept_all, collapse, propose
+from labelonce.neighbours import NeighbourSearch
+from labelonce.planning import Decision, Plan, Role
+from labelonce.progress import Progress
+from labelonce.reading import KnownImages, Reader
+from labelonce.settings import Settings, similarity_from
+from labelonce.sources.base import Source
+from labelonce.store import Store
+from labelonce.tasks import Task, TaskId, Touch
+
+
+def make_plan(source: Source, settings: Settings, progress: Progress, *, project: int | None = None) -> Plan:
+    """Decide for every task of a source; nothing is written to it.
+
+    The same tasks, images and settings give the same plan, in whatever order the source lists them.
+
+    Raises
+    ------
+    LabelOnceError
+        A setting is wrong, the weights are missing, or the source fails as a whole. An image that fails is part of
+        the plan.
+    """
+    embedder = embedding.load(settings.chosen_model, settings.weights)
+    threshold = _threshold(settings, embedder)
+    store = Store(settings.store_path, progress)
+    try:
+        tasks = sorted(source.tasks(), key=lambda task: task.id)
+        reader = Reader(
+            source,
+            embedder,
+            store,
+            with_features=settings.verifies,
+            workers=settings.workers,
+            max_pixels=settings.max_pixels,
+        )
+        images = reader.read(tasks, progress)
+        nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
+        search = NeighbourSearch(
+            engine=settings.engine,
+            n_neighbors=settings.n_neighbors,
+            n_trees=settings.n_trees,
+            search_k=settings.search_k,
+            metric=settings.metric,
+        )
+        with progress.stage("Linking neighbours", len(nodes)) as advance:
+            proposed = propose(nodes, images, threshold, search)
+            advance(len(nodes))
+        if settings.verifies:
+            verifier = Verifier(
+                store, model=embedder.identity, strict=embedder.strict_similarity, workers=settings.workers
+            )
+            matches = verifier.verify(proposed, nodes, images, progress)
+        else:
+            matches = accept_all(proposed)
+    finally:
+        store.close()
+    weight = np.array([len(node.tasks) for node in nodes], np.int64)
+    labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
+    chosen = represent(labels, matches.pairs, _preference(nodes, images), settings.chosen_representatives)
+    return Plan(
+        source=source.name,
+        project=project,
+        decisions=tuple(_decide(tasks, images, nodes, labels, chosen, matches)),
+        problems=tuple(sorted(images.problems.items())),
+        settings={
+            "model": embedder.name,
+            "verify": "geometry" if settings.verifies else "none",
+            "similarity": round(100 * threshold, 4),
+            "min_samples": settings.min_samples,
+            "representatives": settings.chosen_representatives,
+        },
+    )
+
+
+def _threshold(settings: Settings, embedder: Embedder) -> float:
+    """Cosine similarity from which on two images are proposed as a pair."""
+    if settings.eps is not None:
+        return similarity_from(settings.eps)
+    return embedder.candidate_similarity if settings.verifies else embedder.similarity
+
+
+def _head(node: Node) -> Task:
+    """The task that stands for equal ones: one that people worked on, else the first."""
+    return min(node.tasks, key=_importance)
+
+
+def _importance(task: Task) -> tuple[int, TaskId]:
+    order = (Touch.ANNOTATED, Touch.DRAFTED, Touch.RETURNED, Touch.NONE, Touch.SKIPPED)
+    return order.index(task.touch), task.id
+
+
+def _preference(nodes: Sequence[Node], images: KnownImages) -> Preference:
+    """Worked on by people, then larger, then sharper, then earlier."""
+
+    def key(number: int) -> tuple[object, ...]:
+        node, head = nodes[number], _head(nodes[number])
+        records = [images.records[row] for row in node.rows]
+        area = sum(record.width * record.height for record in records)
+        sharpness = sum(record.sharpness for record in records)
+        return _importance(head)[0], -area, -sharpness, head.id
+
+    ranked = sorted(range(len(nodes)), key=key)
+    appeared = sorted(range(len(nodes)), key=lambda number: _head(nodes[number]).id)
+    rank, first = np.empty(len(nodes), np.int64), np.empty(len(nodes), np.int64)
+    rank[ranked] = first[appeared] = np.arange(len(nodes))
+    kept = np.array([any(task.touch.keeps for task in node.tasks) for node in nodes], bool)
+    return Preference(kept, rank, first)
+
+
+def _decide(
+    tasks: Sequence[Task],
+    images: KnownImages,
+    nodes: Sequence[Node],
+    labels: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    matches: Matches,
+) -> list[Decision]:
+    """A decision and a reason for every task, in their order."""
+    reasons = {
+        (int(left), int(right)): reason
+        for left, right, reason in zip(matches.pairs.left, matches.pairs.right, matches.reasons, strict=True)
+    }
+    first_of: dict[int, TaskId] = {}
+    for node, label in zip(nodes, labels.tolist(), strict=True):
+        if label != NOISE:
+            earliest = min(task.id for task in node.tasks)
+            first_of[label] = min(first_of.get(label, earliest), earliest)
+    duplicates: dict[TaskId, Decision] = {}
+    stands_for: dict[TaskId, TaskId] = {}  # representative: its cluster
+    for number, node in enumerate(nodes):
+        label = int(labels[number])
+        if label == NOISE:
+            continue
+        head_number = int(chosen[number])
+        head = _head(nodes[head_number])
+        for task in node.tasks:
+            if task.id == head.id or task.touch.keeps:
+                continue
+            if head_number == number:
+                equal = images.digests[task.id] == images.digests[head.id]
+                similarity, why = 100.0, "equal bytes" if equal else "equal pixels"
+            else:
+                cosine = min(
+                    float(images.vectors[one] @ images.vectors[other])
+                    for one, other in zip(node.rows, nodes[head_number].rows, strict=True)
+                )
+                similarity = round(100 * min(1.0, max(0.0, cosine)), 1)
+                why = reasons.get((min(number, head_number), max(number, head_number)), "same cluster")
+            text = f"duplicate of {head.id}: {why}, similarity {similarity:g} %"
+            duplicates[task.id] = Decision(task.id, Role.DUPLICATE, text, first_of[label], head.id, similarity)
+            stands_for[head.id] = first_of[label]
+    return [_one(task, images, duplicates, stands_for) for task in tasks]
+
+
+def _one(
+    task: Task, images: KnownImages, duplicates: dict[TaskId, Decision], stands_for: dict[TaskId, TaskId]
+) -> Decision:
+    if task.id in duplicates:
+        return duplicates[task.id]
+    cluster = stands_for.get(task.id)
+    represented = None if cluster is None else (task.id, 100.0)
+    if task.touch is Touch.RETURNED:
+        return Decision(task.id, Role.KEPT, "kept: a person took the skip back", cluster, *(represented or ()))
+    if represented:
+        touched = "" if task.touch is Touch.NONE else f"; {task.touch.value}"
+        return Decision(task.id, Role.REPRESENTATIVE, f"stands for its duplicates{touched}", cluster, *represented)
+    if task.id in images.problems:
+        return Decision(task.id, Role.UNIQUE, f"kept: {images.problems[task.id]}")
+    if task.touch.keeps:
+        return Decision(task.id, Role.UNIQUE, f"kept: {task.touch.value}")
+    return Decision(task.id, Role.UNIQUE, "no near-duplicate found")

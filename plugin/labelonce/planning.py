@@ -1,0 +1,141 @@
+"""What is to happen to every task, and why. A plan is computed without writing anything, and can be saved."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from labelonce.errors import PlanError
+from labelonce.tasks import TaskId
+
+FORMAT = 1
+
+
+class Role(str, Enum):
+    """What a task is among the others."""
+
+    UNIQUE = "unique"
+    REPRESENTATIVE = "representative"
+    DUPLICATE = "duplicate"
+    KEPT = "keep"  # a person said so; it is remembered
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to happen to one task.
+
+    Parameters
+    ----------
+    role
+        Only a DUPLICATE is skipped.
+    cluster
+        The first task of its cluster; None outside one.
+    representative
+        The task that stands for it: itself for a representative.
+    similarity
+        Of the two tasks, in percent: 100 x cosine similarity of their embeddings.
+    reason
+        For a person to read.
+    """
+
+    task: TaskId
+    role: Role
+    reason: str
+    cluster: TaskId | None = None
+    representative: TaskId | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A decision for every task of a source, in the order of the tasks.
+
+    Parameters
+    ----------
+    source
+        Where the tasks come from: the URL of the server, or the folder.
+    project
+        Number of the project; None for a folder.
+    settings
+        The settings that shaped the decisions.
+    problems
+        Tasks whose images could not be compared, with the reason; they are kept.
+    """
+
+    source: str
+    project: int | None
+    decisions: tuple[Decision, ...]
+    problems: tuple[tuple[TaskId, str], ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def count(self, role: Role) -> int:
+        """How many tasks have a role."""
+        return self.counts()[role]
+
+    def counts(self) -> Counter[Role]:
+        """Tasks by role."""
+        return Counter(decision.role for decision in self.decisions)
+
+    def clusters(self) -> int:
+        """How many clusters hold more than one task."""
+        return len({decision.cluster for decision in self.decisions if decision.cluster is not None})
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write a plan as JSON, whole or not at all."""
+    content = {"format": FORMAT, **asdict(plan)}
+    _write(path, json.dumps(content, indent=1, default=str) + "\n")
+
+
+def save_decisions(rows: Iterable[Decision], path: Path) -> None:
+    """Write one line for every task as CSV."""
+    lines: list[tuple[object, ...]] = [("task", "role", "cluster", "representative", "similarity", "reason")]
+    lines += [(d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason) for d in rows]
+    _write_csv(path, lines)
+
+
+def save_representatives(plan: Plan, path: Path) -> None:
+    """Write ``file,representative`` for every image; a kept image names itself."""
+    lines: list[tuple[object, ...]] = [("file", "representative")]
+    for decision in plan.decisions:
+        chosen = decision.representative if decision.role is Role.DUPLICATE else decision.task
+        lines.append((decision.task, chosen))
+    _write_csv(path, lines)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan that `save_plan` wrote.
+
+    Raises
+    ------
+    PlanError
+        The file is missing, damaged or from another version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise PlanError(f"{path} was written by another version of labelonce. Make the plan anew.")
+        decisions = tuple(Decision(**{**row, "role": Role(row["role"])}) for row in content.pop("decisions"))
+        problems = tuple((task, reason) for task, reason in content.pop("problems"))
+        return Plan(decisions=decisions, problems=problems, **content)
+    except OSError as error:
+        raise PlanError(f"{path} cannot be read: {error.strerror}. Make a plan with: labelonce plan") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise PlanError(f"{path} is not a plan, or is damaged. Make it anew with: labelonce plan") from None
+
+
+def _write_csv(path: Path, lines: Iterable[tuple[object, ...]]) -> None:
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle, lineterminator="\n").writerows(lines)
+    temporary.replace(path)
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

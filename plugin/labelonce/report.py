@@ -1,0 +1,84 @@
+"""What is told at the end: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from labelonce.planning import Decision, Plan, Role
+from labelonce.savings import Savings, duration
+
+SHOWN_DECISIONS = 20
+SHOWN_PROBLEMS = 10
+
+
+def as_json(**parts: Any) -> str:
+    """The parts as one JSON object; dataclasses become objects, those that are None are left out."""
+    ready = {key: value if isinstance(value, dict) else asdict(value) for key, value in parts.items() if value}
+    return json.dumps(ready, indent=1, default=str)
+
+
+def savings_rows(found: Savings) -> Iterator[tuple[str, str, str]]:
+    """Name, figure and remark of each line of the summary."""
+    yield "tasks", f"{found.tasks:,}", ""
+    yield "left to label", f"{found.unique:,}", f"{100 * found.share_left:.1f} % of the tasks"
+    yield "duplicates", f"{found.duplicates:,}", f"{found.skipped:,} skipped" if found.skipped else ""
+    annotators = f", {found.annotators} annotators per task" if found.annotators > 1 else ""
+    if found.seconds_saved is None or found.seconds_per_label is None:
+        yield "time saved", "unknown", found.seconds_basis
+    else:
+        per_label = f"{found.seconds_per_label:.1f} s per label{annotators}, {found.seconds_basis}"
+        yield "time saved", duration(found.seconds_saved), per_label
+    if found.money_saved is None:
+        yield "money saved", "unknown", found.money_basis
+    else:
+        yield "money saved", f"{found.money_saved:,.2f}", found.money_basis
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """What a plan says, in a few lines."""
+    counts, shaped = plan.counts(), plan.settings
+    where = plan.source if plan.project is None else f"project {plan.project} at {plan.source}"
+    kept = f", {counts[Role.KEPT]:,} kept because a person said so" if counts[Role.KEPT] else ""
+    yield f"Plan for {where}"
+    yield (
+        f"  model {shaped['model']}, pairs from {shaped['similarity']:g} % similarity, "
+        f"verification {shaped['verify']}, representatives {shaped['representatives']}"
+    )
+    yield (
+        f"  {len(plan.decisions):,} tasks: {counts[Role.UNIQUE]:,} unique, {counts[Role.REPRESENTATIVE]:,} stand for "
+        f"{counts[Role.DUPLICATE]:,} duplicates, {plan.clusters():,} clusters{kept}"
+    )
+
+
+def decision_rows(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str]]:
+    """Task, role and reason."""
+    for decision in decisions:
+        yield str(decision.task), decision.role.value, decision.reason
+
+
+def problem_lines(plan: Plan) -> Iterator[str]:
+    """The images that could not be compared, and why."""
+    if plan.problems:
+        yield f"  {len(plan.problems):,} tasks are kept because their images cannot be compared:"
+        for task, reason in plan.problems[:SHOWN_PROBLEMS]:
+            yield f"    {task}: {reason}"
+        if len(plan.problems) > SHOWN_PROBLEMS:
+            yield f"    and {len(plan.problems) - SHOWN_PROBLEMS:,} more, all of them in the plan's files"
+
+
+def print_table(rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = (), numbers: frozenset[int]) -> None:
+    """Print a table on standard output; texts are shown as they are, without markup."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD if header else None, show_header=bool(header), pad_edge=False)
+    listed = [tuple(row) for row in rows]
+    for column in range(len(listed[0]) if listed else len(header)):
+        title = header[column] if header else ""
+        table.add_column(title, justify="right" if column in numbers else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False, soft_wrap=False).print(table)

@@ -1,0 +1,214 @@
+"""Every setting in one place: its name, environment variable, default and help.
+
+A value comes from the command line, else from the environment, else from the configuration file, else it is the
+default. The command line builds its options from the fields below, so that a setting is declared once.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from labelonce.errors import ConfigurationError
+
+CONFIG_FILE = "labelonce.toml"
+GROUPS = ("server", "images", "similarity", "marking", "savings")
+
+
+def setting(
+    default: Any,
+    group: str,
+    text: str,
+    *,
+    env: str | None = None,
+    choices: tuple[str, ...] = (),
+    kind: type = str,
+    flags: tuple[str, ...] = (),
+    least: float | None = None,
+) -> Any:
+    """Declare one setting as a dataclass field."""
+    details = {"group": group, "text": text, "env": env, "choices": choices, "kind": kind, "flags": flags}
+    return field(default=default, metadata={**details, "least": least})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, with their defaults."""
+
+    url: str | None = setting(None, "server", "Address of Label Studio.", env="LABEL_STUDIO_URL")
+    api_key: str | None = setting(
+        None,
+        "server",
+        "Personal access token or legacy token. Better given by the environment: others on this machine can see "
+        "the command line.",
+        env="LABEL_STUDIO_API_KEY",
+    )
+    project: int | None = setting(
+        None, "server", "Number of the project, as in its URL.", kind=int, flags=("-p",), least=1
+    )
+    timeout: float = setting(60.0, "server", "Seconds to wait for each answer.", kind=float, least=0.1)
+    connections: int = setting(
+        2,
+        "server",
+        "Writes under way at once. Two saturate a Label Studio on SQLite; try 8 on PostgreSQL.",
+        kind=int,
+        least=1,
+    )
+
+    workers: int = setting(4, "images", "Images fetched and decoded at once.", kind=int, least=1)
+    max_bytes: int = setting(
+        200_000_000, "images", "Larger files are not read; their tasks are kept.", kind=int, least=1
+    )
+    max_pixels: int = setting(
+        200_000_000, "images", "Larger pictures are not decoded; their tasks are kept.", kind=int, least=1
+    )
+    store: Path | None = setting(
+        None,
+        "images",
+        "SQLite file that remembers embeddings between runs. It can be deleted at any time. "
+        "Default: in the user's cache folder.",
+        kind=Path,
+    )
+
+    preset: str = setting(
+        "default",
+        "similarity",
+        "recipe: the published method as it stands (vgg16, no verification, one representative).",
+        choices=("default", "recipe"),
+    )
+    model: str | None = setting(
+        None, "similarity", "Network that makes the embeddings. Default: lite0.", choices=("lite0", "vgg16")
+    )
+    weights: Path | None = setting(None, "similarity", "File with the network's weights.", kind=Path)
+    verify: str | None = setting(
+        None,
+        "similarity",
+        "Check the pairs that the embedding proposes by geometry, or take them all. Default: geometry.",
+        choices=("geometry", "none"),
+    )
+    eps: str | None = setting(
+        None,
+        "similarity",
+        "How alike neighbours are at least: a similarity as in 95%, or a cosine distance (1 - cosine) as in 0.05. "
+        "With verification this is what proposes pairs. The default depends on the model.",
+    )
+    min_samples: int = setting(
+        2, "similarity", "Tasks within eps, itself included, that make a task the core of a cluster.", kind=int, least=1
+    )
+    representatives: str | None = setting(
+        None,
+        "similarity",
+        "cover: every skipped image is a neighbour of the one that stands for it. one: the first of each cluster. "
+        "Default: cover.",
+        choices=("cover", "one"),
+    )
+    engine: str = setting(
+        "auto", "similarity", "Neighbour search; auto is exact for small projects.", choices=("auto", "annoy", "exact")
+    )
+    n_neighbors: int = setting(32, "similarity", "Neighbours that Annoy is first asked for.", kind=int, least=1)
+    n_trees: int = setting(50, "similarity", "Trees in the Annoy index.", kind=int, least=1)
+    search_k: int = setting(
+        -1, "similarity", "Nodes that Annoy looks at; -1 is n_trees x n_neighbors.", kind=int, least=-1
+    )
+    metric: str = setting("angular", "similarity", "Annoy's metric.", choices=("angular", "euclidean", "dot"))
+
+    mark: str = setting(
+        "skip", "marking", "skip: mark duplicates as skipped and tag. tags: tag and make the tabs only.",
+        choices=("skip", "tags"),
+    )  # fmt: skip
+    ignore_skipped: bool = setting(
+        False,
+        "marking",
+        "Set the project to ignore skipped tasks (skip_queue IGNORE_SKIPPED), which halves the writes. It applies "
+        "to people's skips too; undo restores it.",
+        kind=bool,
+    )
+
+    seconds_per_label: float | None = setting(
+        None, "savings", "Seconds that a label takes. Default: the project's own median.", kind=float, least=0
+    )
+    hourly_rate: float | None = setting(None, "savings", "What an hour of labelling costs.", kind=float, least=0)
+    cost_per_label: float | None = setting(
+        None, "savings", "What a label costs; goes before the hourly rate.", kind=float, least=0
+    )
+
+    @property
+    def chosen_model(self) -> str:
+        """The model, by name or by preset."""
+        return self.model or ("vgg16" if self.preset == "recipe" else "lite0")
+
+    @property
+    def verifies(self) -> bool:
+        """Whether pairs are verified by geometry."""
+        return (self.verify or ("none" if self.preset == "recipe" else "geometry")) == "geometry"
+
+    @property
+    def chosen_representatives(self) -> str:
+        """How representatives are chosen."""
+        return self.representatives or ("one" if self.preset == "recipe" else "cover")
+
+    @property
+    def store_path(self) -> Path:
+        """Where the store is."""
+        if self.store is not None:
+            return self.store
+        from platformdirs import user_cache_path
+
+        return user_cache_path("labelonce", appauthor=False) / "store.sqlite3"
+
+
+def environment_variable(name: str) -> str:
+    """The environment variable of a setting."""
+    declared = {one.name: one.metadata["env"] for one in fields(Settings)}[name]
+    return declared or f"LABELONCE_{name.upper()}"
+
+
+def similarity_from(text: str) -> float:
+    """Cosine similarity (-1 to 1) from a percentage (``95%``) or a cosine distance (``0.05``).
+
+    Raises
+    ------
+    ConfigurationError
+        The text is neither.
+    """
+    try:
+        value = float(text.rstrip("% "))
+    except ValueError:
+        value = float("nan")
+    if text.rstrip().endswith("%") and 0 < value <= 100:
+        return value / 100
+    if not text.rstrip().endswith("%") and 0 <= value <= 2:
+        return 1 - value
+    raise ConfigurationError(f"eps = {text!r}: give a similarity from 0% to 100%, or a cosine distance from 0 to 2.")
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Read settings from a TOML file; without a path, from ``labelonce.toml`` in the working folder if it is there.
+
+    Raises
+    ------
+    ConfigurationError
+        The file cannot be read, or names what is no setting.
+    """
+    if path is None:
+        path = Path(CONFIG_FILE)
+        if not path.is_file():
+            return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        content: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The configuration file {path} is not TOML: {error}.") from None
+    unknown = sorted(set(content) - {one.name for one in fields(Settings)})
+    if unknown:
+        raise ConfigurationError(
+            f"The configuration file {path} has what is no setting: {', '.join(unknown)}. "
+            f"The settings are: {', '.join(one.name for one in fields(Settings))}."
+        )
+    return dict(content)

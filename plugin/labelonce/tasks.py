@@ -1,0 +1,53 @@
+"""What is labelled: a task is an ordered list of images, and what people already did with it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+TaskId: TypeAlias = int | str  # Label Studio numbers its tasks; a folder's tasks are relative paths
+
+
+class Touch(str, Enum):
+    """What people did with a task, as far as it decides what labelonce may do."""
+
+    NONE = "none"
+    ANNOTATED = "annotated"
+    DRAFTED = "drafted"
+    SKIPPED = "skipped by a person"
+    RETURNED = "taken back by a person"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the task is never skipped."""
+        return self is not Touch.NONE
+
+    @property
+    def represents(self) -> bool:
+        """Whether the task may stand for others: an image that a person skipped as unusable may not."""
+        return self is not Touch.SKIPPED
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to label.
+
+    Parameters
+    ----------
+    id
+        Number of the task in Label Studio, or the relative path of a file.
+    images
+        Where its images are, in order, as the source wrote it: a URL, a path, a data URI.
+    context
+        What else people label in this task (the text of a question, for instance). Tasks are duplicates of each
+        other only when this is equal.
+    touch
+        What people did with it.
+    problem
+        Why its images cannot be compared; None when they can.
+    """
+
+    id: TaskId
+    images: tuple[str, ...]
+    context: str = ""
+    touch: Touch = Touch.NONE
+    problem: str | None = None
