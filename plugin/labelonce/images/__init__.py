@@ -1,0 +1,1 @@
+"""Bytes of an image → upright pixels."""

@@ -1,0 +1,229 @@
+"""Bytes → one upright picture, decoded once at the size that the later stages need."""
+
+import hashlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from labelonce.errors import ImageUnreadable
+
+LONG_SIDE = 640  # pixels: twice the largest side that a later stage looks at, so that they resample without aliasing
+BACKGROUND = 128  # behind transparent pixels: light and dark drawings both stand out from mid-grey
+
+# What browsers show, and what cameras and scanners write. Not Pillow's whole list: some of its readers start other
+# programs (EPS), others accept any bytes (TGA).
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+_DEEP = ("I", "F")  # more than 8 bits for each value; "I;16" and its kin too
+_quiet_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One upright image.
+
+    Parameters
+    ----------
+    width, height
+        Of the whole upright image, pixels.
+    rgb
+        (h, w, 3) uint8, upright, the long side at most 640; smaller images keep their size.
+    digest
+        Hexadecimal SHA-256 of the upright pixels, `width` and `height`: equal pixels have equal digests, whatever
+        metadata the file carries.
+    sharpness
+        Variance of the Laplacian of the grey picture, 0 or more: for choosing between pictures of one size.
+    """
+
+    width: int
+    height: int
+    rgb: NDArray[np.uint8]
+    digest: str
+    sharpness: float
+
+
+def decode(data: bytes, *, max_pixels: int = 200_000_000) -> Picture:
+    """Decode an image file.
+
+    Orientation by EXIF is applied, transparency is laid on mid-grey, values of more than 8 bits are stretched from
+    the smallest to the largest (a 12-bit radiograph in 16 bits would be black otherwise).
+
+    The digest covers every pixel that was decoded: for JPEG those of libjpeg's reduced decoding (by a half, a quarter
+    or an eighth, both sides still 640 pixels or more), for all others the full size, alpha and deep values included.
+    Reduced pixels suffice because each of them is the mean of the full ones below it: two JPEG files of one size
+    agree in all of them only if what differs is fainter than one grey level over such a block, which is less than
+    any of the later stages, or a person who labels, can tell.
+
+    An image is only accepted whole. What Pillow fills up after the end of a truncated file is the same grey for every
+    file, and an animation or a document of many pages is not its first frame; such images are refused, so that their
+    tasks are kept.
+
+    Parameters
+    ----------
+    data
+        The content of the file.
+    max_pixels
+        Larger images are refused by their header, before any memory is taken for pixels.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ImageUnreadable
+        Whatever is wrong with the bytes; the text is for a person.
+    """
+    if not data:
+        raise ImageUnreadable("the file is empty")
+    try:
+        return _decode(data, max_pixels)
+    except ImageUnreadable:
+        raise
+    except MemoryError:
+        raise ImageUnreadable("not enough memory to decode it") from None
+    except Exception as error:  # Pillow's readers raise whatever their parsing of bad bytes runs into
+        raise ImageUnreadable(_reason(error)) from error
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    with _quiet():
+        image = _open(data)
+        width, height = image.size
+        if min(width, height) < 1:
+            raise ImageUnreadable("it has no pixels")
+        if width * height > max_pixels:
+            raise ImageUnreadable(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
+        # MPO is a photo with a preview, depth or gain map behind it, and the photo is its first frame
+        if image.format != "MPO" and getattr(image, "is_animated", False):
+            raise ImageUnreadable("animated or with several pages: one frame does not stand for it")
+        reduced = image.draft("RGB", (LONG_SIDE, LONG_SIDE)) is not None
+    with _quiet() if image.format == "TIFF" else nullcontext():  # only its reader warns while it decodes
+        image.load()
+    with _quiet():
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if not reduced:
+        width, height = image.size  # Pillow turns TIFF while it decodes
+    turn = _TURNS.get(orientation)
+    upright: Image.Image = image if turn is None else image.transpose(turn)
+    if orientation in _SIDEWAYS:
+        width, height = height, width
+    rgb, digest = _pixels(upright, f"{width}x{height}")
+    return Picture(width, height, rgb, digest, _sharpness(rgb))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Pillow's warnings about odd metadata; the filters are global, so one thread at a time."""
+    with _quiet_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header.
+
+    `Image.open` has a limit of its own for the number of pixels, which is global; asking the readers leaves it alone.
+    """
+    Image.init()
+    prefix = data[:16]
+    for name in FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is None or accept is None or accept(prefix) is not True:
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except SyntaxError:
+            raise ImageUnreadable(f"damaged: begins as {name} but cannot be read") from None
+    raise ImageUnreadable(_what_else(data))
+
+
+def _what_else(data: bytes) -> str:
+    """Say what bytes are that no reader accepts."""
+    text = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in text:
+        return "an SVG drawing: only pictures made of pixels can be compared"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "a web page, not a picture (is a login needed to fetch it?)"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftyphevc"):
+        return "HEIC: a format that is not supported"
+    return "not a picture of a supported format"
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "truncated" in text or "Truncated" in text:
+        return "truncated: the file ends before the picture does"
+    return f"damaged: {text or type(error).__name__}"
+
+
+def _pixels(image: Image.Image, size: str) -> tuple[NDArray[np.uint8], str]:
+    """Reduced RGB and the digest of all pixels of an upright image."""
+    if image.mode in _DEEP or image.mode.startswith("I;16"):
+        digest = _digest(image, size)
+        values = np.asarray(image).astype(np.float32)
+        return np.asarray(_reduced(Image.fromarray(_stretched(values))).convert("RGB")), digest
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            digest = _digest(image, size)
+            small = _reduced(image)
+            ground = Image.new("RGBA", small.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
+            return np.asarray(Image.alpha_composite(ground, small).convert("RGB")), digest
+    if image.mode in ("CMYK", "LAB"):  # several values have one RGB, so the digest is taken first
+        digest = _digest(image, size)
+        return np.asarray(_reduced(image.convert("RGB"))), digest
+    image = image.convert("RGB")
+    return np.asarray(_reduced(image)), _digest(image, size)
+
+
+def _digest(image: Image.Image, size: str) -> str:
+    """SHA-256 of mode, sizes and pixels, in strips: no second copy of a large image."""
+    width, height = image.size
+    digest = hashlib.sha256(f"{size} {image.mode} {width}x{height}\n".encode())
+    rows = max(1, (1 << 20) // width)
+    for top in range(0, height, rows):
+        digest.update(image.crop((0, top, width, min(height, top + rows))).tobytes())
+    return digest.hexdigest()
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """The picture with its long side at most `LONG_SIDE`."""
+    scale = LONG_SIDE / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _stretched(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(h, w) uint8 from any finite range; what is not a number is as dark as the smallest value."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.uint8)
+    low, high = float(values[finite].min()), float(values[finite].max())
+    scaled = (np.where(finite, values, low) - low) * (255.0 / max(high - low, 1e-30))
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)
+
+
+def _sharpness(rgb: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian (Pech-Pacheco et al., 2000, "Diatom autofocusing in brightfield microscopy")."""
+    return float(cv2.Laplacian(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.CV_16S).var())
