@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from labelonce.errors import ConfigurationError
 
+# Rows at which both take as long. CPU seconds on two cores, 1,373 dimensions, exact / Annoy with 50 trees: 10,000 rows
+# 2.4 / 18, 30,000 rows 18 / 59; one grows with the square, the other hardly faster than the rows.
 EXACT_UP_TO = 100_000
 ENGINES = ("auto", "exact", "annoy")
 METRICS = ("angular", "euclidean", "dot")
 
+_Rows = NDArray[np.int64]
 _ROWS, _COLUMNS = 1024, 8192  # of one block of the product: 32 MB of float32
 _MARGIN = 1e-4  # of cosine: float32 sums differ by their order, so pairs near the threshold are computed again
 
@@ -42,7 +45,8 @@ class NeighbourSearch:
     ----------
     engine
         ``"exact"``: all products. ``"annoy"``: Annoy's forest of random projections, which may overlook pairs.
-        ``"auto"``: exact up to 100,000 rows, and wherever Annoy is not installed.
+        ``"auto"``: exact up to 100,000 rows, where both take as long on the default embedding, and wherever Annoy is
+        not installed.
     n_neighbors
         Neighbours that Annoy is first asked for; it is asked for twice as many until none is cut off.
     n_trees
@@ -115,7 +119,7 @@ def _uses_annoy(engine: str, n: int) -> bool:
     raise ConfigurationError("engine = 'annoy': Annoy is not installed. Run: pip install annoy-mm")
 
 
-def _cosine(vectors: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
+def _cosine(vectors: NDArray[np.float32], left: _Rows, right: _Rows) -> NDArray[np.float32]:
     """Similarity of each pair, summed in float64 so that it does not depend on the place in a block."""
     cosine = np.empty(len(left), np.float32)
     for start in range(0, len(left), _COLUMNS):
@@ -124,32 +128,32 @@ def _cosine(vectors: NDArray[np.float32], left: NDArray[np.int64], right: NDArra
     return np.clip(cosine, -1.0, 1.0)
 
 
-def _by_product(vectors: NDArray[np.float32], similarity: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _by_product(vectors: NDArray[np.float32], similarity: float) -> tuple[_Rows, _Rows]:
     """All pairs by the upper triangle of the product, block by block."""
-    lefts, rights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    lefts: list[_Rows] = []
+    rights: list[_Rows] = []
     for top in range(0, len(vectors), _ROWS):
         for first in range(top, len(vectors), _COLUMNS):
             near = vectors[top : top + _ROWS] @ vectors[first : first + _COLUMNS].T >= similarity
             left, right = np.nonzero(near)
-            left, right = left + top, right + first
-            once = left < right
-            lefts.append(left[once])
-            rights.append(right[once])
+            once = left + top < right + first
+            lefts.append(left[once] + top)
+            rights.append(right[once] + first)
     return np.concatenate(lefts), np.concatenate(rights)
 
 
-def _by_annoy(
-    vectors: NDArray[np.float32], similarity: float, search: NeighbourSearch
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _by_annoy(vectors: NDArray[np.float32], similarity: float, search: NeighbourSearch) -> tuple[_Rows, _Rows]:
     from annoy import AnnoyIndex
 
     n, dimension = vectors.shape
-    index = AnnoyIndex(dimension, search.metric)
+    metric: Any = search.metric
+    index = AnnoyIndex(dimension, metric)
     index.set_seed(search.seed)
     for row, vector in enumerate(vectors):
         index.add_item(row, vector)
     index.build(search.n_trees, n_jobs=1)  # more jobs would finish the trees in an order of chance
-    lefts, rights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    lefts: list[_Rows] = []
+    rights: list[_Rows] = []
     for row in range(n):
         near = _near(index, row, n, similarity, search)
         lefts.append(np.minimum(near, row))

@@ -134,21 +134,48 @@ class _Application:
 
     def tag(self) -> None:
         """Write the tags that differ, many tasks at a time: one request for each value."""
+        for _ in range(2):  # the second time finds what somebody's edit of the same task has undone
+            wanted = self._missing_tags()
+            if not wanted:
+                return
+            self._write_tags(wanted)
+            self._states = read_all(self._server, self._project.id, self._progress, "Reading back")
+        for tasks in (tasks for values in self._missing_tags().values() for tasks in values.values()):
+            for task in tasks:
+                self._refuse(task, "a tag was not kept: somebody edits this task's data at the same time")
+
+    def _missing_tags(self) -> dict[str, dict[float | str, list[int]]]:
+        """Tasks by tag and value that have to be written."""
         refused = {task for task, _ in self.outcome.refused}
         untouched = refused.union(self.outcome.left_to_people, self.outcome.vanished)
-        wanted: dict[tuple[str, float | str], list[int]] = {}
+        wanted: dict[str, dict[float | str, list[int]]] = {}
         for task, decision in self._decisions.items():
             if task not in untouched and task in self._states:
                 tags = marks.tags(decision, skipped=self._skipped(task))
                 for key, value in marks.missing_tags(tags, self._states[task].tags).items():
-                    wanted.setdefault((key, value), []).append(task)
-        # the mark of a skip comes last: it says that the others are there
-        ordered = sorted(wanted.items(), key=lambda item: (item[0][0] == marks.SKIPPED, item[1][0], item[0][0]))
-        with self._progress.stage("Writing tags", sum(map(len, wanted.values()))) as advance:
-            for (key, value), tasks in ordered:
-                self._tag(key, value, tasks)
-                self.outcome.tags_written += len(tasks)
-                advance(len(tasks))
+                    wanted.setdefault(key, {}).setdefault(value, []).append(task)
+        return wanted
+
+    def _write_tags(self, wanted: dict[str, dict[float | str, list[int]]]) -> None:
+        """Write one key after the other: the server loses a key when two are written to a task at once."""
+        total = sum(len(tasks) for values in wanted.values() for tasks in values.values())
+        with self._progress.stage("Writing tags", total) as advance:
+            for key in (key for key in marks.TAGS if key in wanted):
+                requests = [
+                    (value, tasks[start : start + TAG_CHUNK])
+                    for value, tasks in wanted[key].items()
+                    for start in range(0, len(tasks), TAG_CHUNK)
+                ]
+
+                def write(request: tuple[float | str, list[int]], key: str = key) -> None:
+                    value, tasks = request
+                    set_tag(self._server, self._project, key, value, tasks)
+                    advance(len(tasks))
+
+                refused = each(requests, write, self._server.connections, lambda _: None)
+                if refused:
+                    raise refused[0][1]
+                self.outcome.tags_written += sum(len(tasks) for _, tasks in requests)
 
     def _may_skip(self, state: TaskState) -> bool:
         """Whether nobody works on a duplicate, and what stands for it is there to be labelled."""
@@ -177,7 +204,9 @@ class _Application:
         if not states:
             return
         # a tag without its skip would mean that a person took the skip back
-        self._tag(marks.SKIPPED, marks.CLEARED, [state.id for state in states if marks.SKIPPED in state.tags])
+        tagged = [state.id for state in states if marks.SKIPPED in state.tags]
+        for start in range(0, len(tagged), TAG_CHUNK):
+            set_tag(self._server, self._project, marks.SKIPPED, marks.CLEARED, tagged[start : start + TAG_CHUNK])
         with self._progress.stage(title, len(states)) as advance:
             refused = each(
                 states, lambda state: delete_skip(self._server, state.own_skip or 0), self._server.connections, advance
@@ -185,10 +214,6 @@ class _Application:
         self._note(refused, len(states))
         self.outcome.skips_lifted += len(states) - len(refused)
         self._read_again([state.id for state in states])
-
-    def _tag(self, key: str, value: float | str, tasks: Sequence[int]) -> None:
-        for start in range(0, len(tasks), TAG_CHUNK):
-            set_tag(self._server, self._project, key, value, tasks[start : start + TAG_CHUNK])
 
     def _read_again(self, tasks: Sequence[int]) -> None:
         """Refresh the states of some tasks (in ascending order); those that are gone are forgotten."""

@@ -50,7 +50,8 @@ def tags(decision: Decision, *, skipped: bool) -> dict[str, Any]:
         ROLE: decision.role.value,
         CLUSTER: _number(decision.cluster),
         REPRESENTATIVE: _number(decision.representative),
-        SIMILARITY: _number(decision.similarity),
+        # whole percents: the server takes one request for each value
+        SIMILARITY: _number(None if decision.similarity is None else round(decision.similarity)),
         SKIPPED: YES if skipped else CLEARED,
     }
 
