@@ -1,7 +1,6 @@
 """Plans are carried out on a real Label Studio: who meets what, what people did, and what undo leaves behind."""
 
 import pytest
-from studio import BOX, Person, label_everything, left_to_label, own_skips, plan_for
 
 from labelonce.errors import PlanError
 from labelonce.label_studio import marks, tabs
@@ -13,6 +12,7 @@ from labelonce.label_studio.undoing import undo
 from labelonce.planning import Plan
 from labelonce.progress import Progress
 from labelonce.tasks import Touch
+from studio import BOX, Person, label_everything, left_to_label, own_skips, plan_for
 
 GROUPS = {0: [1, 2], 4: [5, 7]}  # positions of representatives and their duplicates, of eight tasks
 QUIET = Progress()

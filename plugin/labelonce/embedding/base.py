@@ -55,7 +55,7 @@ def unit(rows: NDArray[Any]) -> NDArray[np.float32]:
     """Rows divided by their norm; a row of zeros becomes the first unit vector."""
     rows = np.asarray(rows, np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    made = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 1e-12)
+    made: NDArray[np.float32] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 1e-12)
     made[norms[:, 0] <= 1e-12, 0] = 1
     return made
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-STORAGES: Final = {"FloatStorage": np.dtype(np.float32), "LongStorage": np.dtype(np.int64)}
+STORAGES: Final[dict[str, np.dtype[Any]]] = {"FloatStorage": np.dtype(np.float32), "LongStorage": np.dtype(np.int64)}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -55,25 +55,30 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
             reader = _Unpickler(handle)
             state = reader.load()
             keys = _Unpickler(handle).load()
-            storages = {key: _storage(handle, reader.dtypes[key]) for key in keys}
+            left = path.stat().st_size
+            storages = {key: _storage(handle, reader.dtypes[key], left) for key in keys}
         return {
             name: _tensor(storages[key], offset, size, stride) for name, (key, offset, size, stride) in state.items()
         }
-    except (pickle.UnpicklingError, struct.error, EOFError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # damaged pickles raise whatever their opcodes run into
         raise ValueError(f"{path.name} is not a checkpoint that can be read: {error}") from None
 
 
-def _storage(handle: BinaryIO, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _storage(handle: BinaryIO, dtype: np.dtype[Any], most: int) -> NDArray[Any]:
     (count,) = struct.unpack("<q", handle.read(8))
-    content = handle.read(count * dtype.itemsize)
-    if len(content) < count * dtype.itemsize:
+    size = count * dtype.itemsize
+    content = handle.read(size) if 0 <= size <= most else b""
+    if len(content) != size:
         raise EOFError("it ends too early")
     return np.frombuffer(content, dtype)
 
 
 def _tensor(storage: NDArray[Any], offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> NDArray[Any]:
+    # as_strided reads any memory that it is told to
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-    if last >= len(storage):
+    if min(offset, *size, *stride, 0) < 0 or last >= len(storage):
         raise IndexError("a tensor reaches beyond its storage")
     steps = [step * storage.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage[offset:], size, steps).copy()

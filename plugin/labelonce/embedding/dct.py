@@ -12,6 +12,7 @@ from PIL import Image
 
 SIDE: Final = 32
 LUMA, CHROMA = 8, 4  # low frequencies kept in each direction
+ROUNDING: Final = 0.01  # grey levels: smaller coefficients are rounding errors, which the square root would blow up
 DIMENSION: Final = LUMA * LUMA - 1 + 2 * (CHROMA * CHROMA - 1)
 
 
@@ -27,6 +28,7 @@ def colour_dct(square: NDArray[np.uint8]) -> NDArray[np.float32]:
     -------
     (93,) float32
         8 x 8 coefficients of Y and 4 x 4 of Cb and Cr, each without its mean, so that brightness does not count.
+        All zero where the picture has one colour.
     """
     import cv2
 
@@ -38,4 +40,5 @@ def colour_dct(square: NDArray[np.uint8]) -> NDArray[np.float32]:
             for plane, size in zip(planes, (LUMA, CHROMA, CHROMA), strict=True)
         ]
     )
+    low[np.abs(low) < ROUNDING] = 0
     return np.asarray(np.sign(low) * np.sqrt(np.abs(low)), np.float32)

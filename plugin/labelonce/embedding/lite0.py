@@ -75,7 +75,9 @@ class Lite0(Embedder):
             return np.zeros((0, self.dimension), np.float32)
         pooled = np.asarray(self._network(np.stack(batch)), np.float32)
         layout = np.stack([colour_dct(square) for square in batch])
-        return np.concatenate([unit(pooled - self._mean), unit(layout)], axis=1) * np.float32(0.5**0.5)
+        # a picture of one colour has no layout: only the network speaks, and it is not like all pictures of a gradient
+        layout = np.where(layout.any(axis=1, keepdims=True), unit(layout), 0)
+        return unit(np.concatenate([unit(pooled - self._mean), layout], axis=1))
 
     @cached_property
     def _mean(self) -> NDArray[np.float32]:

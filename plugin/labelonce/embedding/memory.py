@@ -26,5 +26,7 @@ class Thumbnail(Embedder):
 
     def embed(self, batch: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Flatten and normalise."""
+        if not batch:
+            return np.zeros((0, self.dimension), np.float32)
         rows = np.stack(batch).astype(np.float32).reshape(len(batch), -1)
         return unit(rows - rows.mean(axis=1, keepdims=True))

@@ -9,6 +9,7 @@ def quiet_tensorflow() -> Any:
     """Import TensorFlow without its banners; what the user set in the environment stays."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its results differ from machine to machine
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # a graph is made of the models
     import tensorflow
 
     tensorflow.get_logger().setLevel("ERROR")

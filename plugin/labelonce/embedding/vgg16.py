@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -96,7 +98,8 @@ def _keras_weights() -> Path:
         import keras
 
         try:
-            keras.applications.VGG16(weights="imagenet", include_top=False)
+            with redirect_stdout(sys.stderr):  # Keras prints its progress, and ours may be a file of JSON
+                keras.applications.VGG16(weights="imagenet", include_top=False)
         except Exception as error:  # Keras raises a bare Exception when it cannot download
             text = " ".join(str(error).split())[:200]
             raise MissingWeights(f"The weights of VGG16 cannot be downloaded ({text}). {_advice()}") from None

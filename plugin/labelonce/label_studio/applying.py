@@ -1,7 +1,8 @@
 """Carrying a plan out: bring the project to what the plan says, with the fewest writes, and let people win."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from labelonce.errors import NotFound, PlanError, ServerError
 from labelonce.label_studio import marks, tabs
@@ -10,11 +11,14 @@ from labelonce.label_studio.project import IGNORE_SKIPPED, Project, read_project
 from labelonce.label_studio.server import Server
 from labelonce.label_studio.writing import delete_skip, each, make_skip, set_tag
 from labelonce.planning import Decision, Plan, Role
-from labelonce.progress import Progress
+from labelonce.progress import Advance, Progress
 from labelonce.tasks import Touch
 
 CHUNK = 100  # tasks written between two looks at what people did meanwhile
 TAG_CHUNK = 2000  # tasks in one bulk request
+ROUNDS = 3  # of reading back and mending
+HOPELESS = 10  # writes tried at once and all refused: the server will not have them
+JUST_MADE = -1  # stands for the number of a skip until it is read back
 
 
 @dataclass
@@ -76,8 +80,8 @@ def apply_plan(
     application = _Application(server, project, plan, progress, skips=mark == "skip")
     application.lift_unwanted()
     application.skip_duplicates()
-    application.yield_to_people()
     application.tag()
+    application.settle()
     return application.outcome
 
 
@@ -110,72 +114,92 @@ class _Application:
         with self._progress.stage("Skipping duplicates", len(todo)) as advance:
             for start in range(0, len(todo), CHUNK):
                 chunk = todo[start : start + CHUNK]
-                self._read_again(chunk)
-                wanting = [self._states[task] for task in chunk if task in self._states]
-                wanting = [state for state in wanting if self._wants_skip(state)]
+                if start:
+                    self._read_again(chunk)
+                present = [self._states[task] for task in chunk if task in self._states]
+                wanting = [state for state in present if self._wants_skip(state)]
                 advance(len(chunk) - len(wanting))
-                refused = each(wanting, self._skip, self._server.connections, advance)
-                self._note(refused, len(wanting))
-                self.outcome.skips_written += len(wanting) - len(refused)
-        if todo:
-            self._states = read_all(self._server, self._project.id, self._progress, "Reading back")
-
-    def yield_to_people(self) -> None:
-        """Take back the skips of tasks that people worked on meanwhile, or whose representative went."""
-        duplicates = [task for task, one in self._decisions.items() if one.role is Role.DUPLICATE]
-        present = [self._states[task] for task in duplicates if task in self._states]
-        yielded = [state for state in present if not self._may_skip(state)]
-        self._lift("Yielding to people", [state for state in yielded if state.own_skip is not None])
-        self.outcome.left_to_people = [state.id for state in yielded]
-        for state in present:
-            if self._skips and self._wants_skip(self._states[state.id]):
-                self._refuse(state.id, "the skip did not take effect: annotators would meet the task again")
-        self.outcome.skipped = sum(state.id in self._states and self._skipped(state.id) for state in present)
+                failed = self._note(each(wanting, self._skip, self._server.connections, advance), len(wanting))
+                done = [state for state in wanting if state.id not in failed]
+                self._states |= {state.id: replace(state, own_skip=JUST_MADE, is_labeled=True) for state in done}
+                self.outcome.skips_written += len(done)
 
     def tag(self) -> None:
-        """Write the tags that differ, many tasks at a time: one request for each value."""
-        for _ in range(2):  # the second time finds what somebody's edit of the same task has undone
-            wanted = self._missing_tags()
-            if not wanted:
-                return
-            self._write_tags(wanted)
+        """Write the tags that differ: one request for each value, many tasks at a time."""
+        wanted = self._missing_tags()
+        total = sum(len(tasks) for values in wanted.values() for tasks in values.values())
+        with self._progress.stage("Writing tags", total) as advance:
+            for key in (key for key in marks.TAGS if key in wanted):
+                self._write_tag(key, wanted[key], advance)
+
+    def settle(self) -> None:
+        """Read back what was written, and take back what people's work of the meantime forbids."""
+        for _ in range(ROUNDS if self._wrote else 0):
             self._states = read_all(self._server, self._project.id, self._progress, "Reading back")
+            forbidden = [state for state in self._duplicates() if not self._may_skip(state)]
+            lifted = self._lift("Yielding to people", [state for state in forbidden if state.own_skip is not None])
+            if not lifted and not self._missing_tags():
+                break
+            self.tag()
+        for state in self._duplicates():
+            if self._skips and self._wants_skip(state):
+                self._refuse(state.id, "the skip did not take effect: annotators would meet the task again")
         for tasks in (tasks for values in self._missing_tags().values() for tasks in values.values()):
             for task in tasks:
-                self._refuse(task, "a tag was not kept: somebody edits this task's data at the same time")
+                self._refuse(task, "a tag was not kept: somebody edits the task's data at the same time")
+        duplicates = self._duplicates()
+        self.outcome.left_to_people = [state.id for state in duplicates if not self._may_skip(state)]
+        self.outcome.skipped = sum(state.own_skip is not None for state in duplicates)
+        self.outcome.vanished = sorted(self._decisions.keys() - self._states.keys())
+
+    @property
+    def _wrote(self) -> bool:
+        done = self.outcome
+        return bool(done.skips_written or done.skips_lifted or done.tags_written or done.refused)
+
+    def _duplicates(self) -> list[TaskState]:
+        """The plan's duplicates, as they stand."""
+        wanted = (task for task, decision in self._decisions.items() if decision.role is Role.DUPLICATE)
+        return [self._states[task] for task in wanted if task in self._states]
 
     def _missing_tags(self) -> dict[str, dict[float | str, list[int]]]:
         """Tasks by tag and value that have to be written."""
         refused = {task for task, _ in self.outcome.refused}
-        untouched = refused.union(self.outcome.left_to_people, self.outcome.vanished)
         wanted: dict[str, dict[float | str, list[int]]] = {}
         for task, decision in self._decisions.items():
-            if task not in untouched and task in self._states:
-                tags = marks.tags(decision, skipped=self._skipped(task))
-                for key, value in marks.missing_tags(tags, self._states[task].tags).items():
-                    wanted.setdefault(key, {}).setdefault(value, []).append(task)
+            state = self._states.get(task)
+            if state is None or task in refused:
+                continue
+            if decision.role is Role.DUPLICATE and not self._may_skip(state):
+                if not state.tags:
+                    continue  # people's work that labelonce has never touched
+                role = Role.KEPT if state.touch is Touch.RETURNED else Role.UNIQUE
+                decision = Decision(task, role, decision.reason)
+            tags = marks.tags(decision, skipped=state.own_skip is not None)
+            for key, value in marks.missing_tags(tags, state.tags).items():
+                wanted.setdefault(key, {}).setdefault(value, []).append(task)
         return wanted
 
-    def _write_tags(self, wanted: dict[str, dict[float | str, list[int]]]) -> None:
-        """Write one key after the other: the server loses a key when two are written to a task at once."""
-        total = sum(len(tasks) for values in wanted.values() for tasks in values.values())
-        with self._progress.stage("Writing tags", total) as advance:
-            for key in (key for key in marks.TAGS if key in wanted):
-                requests = [
-                    (value, tasks[start : start + TAG_CHUNK])
-                    for value, tasks in wanted[key].items()
-                    for start in range(0, len(tasks), TAG_CHUNK)
-                ]
+    def _write_tag(self, key: str, values: Mapping[float | str, list[int]], advance: Advance) -> None:
+        """Write the values of one key. Two keys at once would not do: the server loses one of them."""
+        requests = [
+            (value, tasks[start : start + TAG_CHUNK])
+            for value, tasks in values.items()
+            for start in range(0, len(tasks), TAG_CHUNK)
+        ]
 
-                def write(request: tuple[float | str, list[int]], key: str = key) -> None:
-                    value, tasks = request
-                    set_tag(self._server, self._project, key, value, tasks)
-                    advance(len(tasks))
+        def write(request: tuple[float | str, list[int]]) -> None:
+            value, tasks = request
+            set_tag(self._server, self._project, key, value, tasks)
+            self._states |= {
+                task: replace(self._states[task], tags={**self._states[task].tags, key: value}) for task in tasks
+            }
+            advance(len(tasks))
 
-                refused = each(requests, write, self._server.connections, lambda _: None)
-                if refused:
-                    raise refused[0][1]
-                self.outcome.tags_written += sum(len(tasks) for _, tasks in requests)
+        refused = each(requests, write, self._server.connections, lambda _: None)
+        if refused:
+            raise refused[0][1]
+        self.outcome.tags_written += sum(len(tasks) for _, tasks in requests)
 
     def _may_skip(self, state: TaskState) -> bool:
         """Whether nobody works on a duplicate, and what stands for it is there to be labelled."""
@@ -194,48 +218,47 @@ class _Application:
         """Whether a duplicate has no skip yet, or one that does not keep it from the annotators."""
         return self._may_skip(state) and not (state.own_skip is not None and state.is_labeled)
 
-    def _skipped(self, task: int) -> bool:
-        return self._states[task].own_skip is not None
-
     def _skip(self, state: TaskState) -> None:
         make_skip(self._server, self._project, state, self._decisions[state.id])
 
-    def _lift(self, title: str, states: Sequence[TaskState]) -> None:
+    def _lift(self, title: str, states: Sequence[TaskState]) -> int:
+        """Delete skips of labelonce's; return how many there were."""
         if not states:
-            return
+            return 0
         # a tag without its skip would mean that a person took the skip back
-        tagged = [state.id for state in states if marks.SKIPPED in state.tags]
-        for start in range(0, len(tagged), TAG_CHUNK):
-            set_tag(self._server, self._project, marks.SKIPPED, marks.CLEARED, tagged[start : start + TAG_CHUNK])
+        tagged = [state.id for state in states if state.tags.get(marks.SKIPPED) == marks.YES]
+        if tagged:
+            self._write_tag(marks.SKIPPED, {marks.CLEARED: tagged}, lambda _: None)
         with self._progress.stage(title, len(states)) as advance:
-            refused = each(
-                states, lambda state: delete_skip(self._server, state.own_skip or 0), self._server.connections, advance
-            )
-        self._note(refused, len(states))
-        self.outcome.skips_lifted += len(states) - len(refused)
+            work = partial(_delete, self._server)
+            failed = self._note(each(states, work, self._server.connections, advance), len(states))
+        self.outcome.skips_lifted += len(states) - len(failed)
         self._read_again([state.id for state in states])
+        return len(states)
 
     def _read_again(self, tasks: Sequence[int]) -> None:
         """Refresh the states of some tasks (in ascending order); those that are gone are forgotten."""
         fresh = read_range(self._server, self._project.id, tasks[0], tasks[-1])
-        for task in tasks:
-            if task not in fresh:
-                self._states.pop(task, None)
-                self.outcome.vanished.append(task)
+        self._states = {task: state for task, state in self._states.items() if task in fresh or task not in tasks}
         self._states |= fresh
 
-    def _note(self, refused: Sequence[tuple[TaskState, ServerError]], tried: int) -> None:
+    def _note(self, refused: Sequence[tuple[TaskState, ServerError]], tried: int) -> set[int]:
+        """Remember what was refused; a task that is gone is no refusal. Return all that did not work."""
         for state, error in refused:
-            if isinstance(error, NotFound):
-                self.outcome.vanished.append(state.id)
-            else:
+            if not isinstance(error, NotFound):
                 self._refuse(state.id, str(error))
-        if tried >= 10 and len(refused) == tried:
+        if tried >= HOPELESS and len(refused) == tried:
             raise ServerError(
                 f"The server refuses every write, the last one with: {refused[-1][1]} "
                 "To tag duplicates without skipping them, use --mark tags."
             )
+        return {state.id for state, _ in refused}
 
     def _refuse(self, task: int, why: str) -> None:
         if all(task != known for known, _ in self.outcome.refused):
             self.outcome.refused.append((task, why))
+
+
+def _delete(server: Server, state: TaskState) -> None:
+    if state.own_skip is not None:
+        delete_skip(server, state.own_skip)
