@@ -1,0 +1,132 @@
+"""The main job as a team does it, by the command line: run, label, run again, undo; and killed at any moment."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from studio import Person, label_everything
+
+from labelonce.label_studio.listing import read_all
+from labelonce.label_studio.server import Server
+from labelonce.progress import Progress
+
+PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
+SUFFIXES = {".jpg", ".png", ".webp"}
+KILLS = 8
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One store for all runs, so that the network runs once."""
+    return tmp_path_factory.mktemp("store") / "store.sqlite3"
+
+
+@pytest.fixture
+def labelonce(labels, store, tmp_path):
+    """The command line, as a process of its own."""
+    environment = {
+        **os.environ,
+        "LABEL_STUDIO_URL": labels.url,
+        "LABEL_STUDIO_API_KEY": labels.token,
+        "LABELONCE_STORE": str(store),
+    }
+
+    def start(*arguments: str, expect: int | None = 0) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "labelonce", *arguments],
+            env=environment,
+            cwd=tmp_path,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        if expect is not None:
+            out, err = process.communicate(timeout=300)
+            assert process.returncode == expect, err
+            process.output = out  # type: ignore[attr-defined]
+            assert labels.token not in out + err
+        return process
+
+    return start
+
+
+def photo_project(owner: Person) -> tuple[int, list[int]]:
+    files = {path.name: path.read_bytes() for path in sorted(PHOTOS.iterdir()) if path.suffix in SUFFIXES}
+    assert len(files) >= 80
+    project = owner.project()
+    names = list(files)
+    for start in range(0, len(names), 50):
+        owner.upload(project, {name: files[name] for name in names[start : start + 50]})
+    found = owner.call("GET", f"/api/tasks/?project={project}&fields=task_only&page_size=1000")["tasks"]
+    return project, sorted(task["id"] for task in found)
+
+
+def test_a_labelling_session(labels, annotator_token, labelonce, tmp_path):
+    owner, annotator = Person(labels.url, labels.token), Person(labels.url, annotator_token)
+    project, tasks = photo_project(owner)
+    number = str(project)
+    before = owner.snapshot(project)
+
+    planned = json.loads(labelonce("plan", "-p", number, "--output", "plan.json", "--json").output)["plan"]
+    assert owner.snapshot(project) == before
+    assert (tmp_path / "plan.csv").read_text().count("\n") == len(tasks) + 1
+    unique = {one["task"] for one in planned["decisions"] if one["role"] != "duplicate"}
+    assert 20 <= len(unique) <= len(tasks) - 20
+
+    ran = json.loads(labelonce("run", "-p", number, "--json").output)
+    assert ran["outcome"]["skipped"] == len(tasks) - len(unique)
+    after = owner.snapshot(project)
+    stamps = {task: owner.task(task)["updated_at"] for task in tasks}
+    again = json.loads(labelonce("run", "-p", number, "--json").output)
+    assert again["outcome"]["skips_written"] == again["outcome"]["tags_written"] == 0
+    assert owner.snapshot(project) == after
+    assert {task: owner.task(task)["updated_at"] for task in tasks} == stamps
+
+    assert "ok   skips" in labelonce("doctor", "-p", number).output
+    assert label_everything([annotator], project) == [unique]
+    report = json.loads(labelonce("report", "-p", number, "--hourly-rate", "36", "--json").output)["savings"]
+    assert report["seconds_per_label"] == 4.0
+    assert report["seconds_saved"] == 4.0 * (len(tasks) - len(unique))
+    assert report["money_saved"] == pytest.approx(report["seconds_saved"] / 100)
+
+    labelonce("undo", "-p", number)
+    left = owner.snapshot(project)
+    assert left["tabs"] == before["tabs"]
+    assert [task["data"] for task in left["tasks"]] == [task["data"] for task in before["tasks"]]
+    assert all(task["cancelled_annotations"] == 0 for task in left["tasks"])
+    assert {task["id"] for task in left["tasks"] if task["total_annotations"]} == unique
+    assert label_everything([annotator], project) == [set(tasks) - unique]
+
+
+def test_killed_at_any_moment(labels, labelonce):
+    """`kill -9` at random moments of run and undo; the next one ends as if nothing had happened."""
+    owner = Person(labels.url, labels.token)
+    project, tasks = photo_project(owner)
+    before = owner.snapshot(project)
+    labelonce("run", "-p", str(project))
+    expected = owner.snapshot(project)
+    shape = [(task["data"], task["cancelled_annotations"], task["is_labeled"]) for task in expected["tasks"]]
+    labelonce("undo", "-p", str(project))
+    assert owner.snapshot(project) == before
+
+    moments = random.Random(7)
+    for number in range(KILLS):
+        command = "undo" if number % 4 == 3 else "run"
+        process = labelonce(command, "-p", str(project), expect=None)
+        time.sleep(moments.uniform(1.0, 6.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    labelonce("run", "-p", str(project))
+    found = owner.snapshot(project)
+    assert [(task["data"], task["cancelled_annotations"], task["is_labeled"]) for task in found["tasks"]] == shape
+    assert [tab["data"] for tab in found["tabs"]] == [tab["data"] for tab in expected["tabs"]]
+    labelonce("undo", "-p", str(project))
+    assert owner.snapshot(project) == before
+    states = read_all(Server(labels.url, labels.token), project, Progress())
+    assert len(states) == len(tasks)
