@@ -5,6 +5,10 @@ Exit codes: 0 done; 1 the server or the machine failed, run it again; 2 a settin
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +21,6 @@ from labelonce.progress import Progress, visible_progress
 from labelonce.settings import Settings
 
 if TYPE_CHECKING:
-    from labelonce.label_studio.applying import Outcome
     from labelonce.label_studio.project import Project
     from labelonce.label_studio.server import Server
     from labelonce.planning import Plan
@@ -79,6 +82,9 @@ def plan(output: Path | None, json_output: bool, **values: Any) -> None:
 
     Example: labelonce plan --project 3 --output plan.json
     """
+    from labelonce import report
+
+    _check_output(output)
     settings, progress = settings_from(values), visible_progress()
     server, project = _connect(settings)
     made = _plan_project(server, project, settings, progress)
@@ -86,10 +92,10 @@ def plan(output: Path | None, json_output: bool, **values: Any) -> None:
     _save(made, path)
     found = _savings(server, project, made, settings, skipped=0)
     if json_output:
-        _print_json(plan=made, savings=found)
+        report.print_json(plan=made, savings=found)
         return
-    _print_plan(made)
-    _print_savings(found)
+    report.print_plan(made)
+    report.print_savings(found)
     click.echo(f"\nSaved as {path} and {path.with_suffix('.csv')}. Carry it out with: labelonce apply {path}")
 
 
@@ -98,21 +104,23 @@ def plan(output: Path | None, json_output: bool, **values: Any) -> None:
 @with_settings("server", "marking", "savings")
 @as_json
 def apply(plan_file: Path, json_output: bool, **values: Any) -> None:
-    """Carry a saved plan out: skip the duplicates, tag all tasks, make the two tabs.
+    """Carry out a saved plan: skip duplicates, tag tasks, make the tabs.
 
     What people did since the plan was made is read again, and goes before the plan.
 
     Example: labelonce apply labelonce-plan-3.json
     """
-    from labelonce.label_studio.project import read_project
     from labelonce.planning import load_plan
 
     made = load_plan(plan_file)
-    settings, progress = settings_from({**values, "project": made.project}), visible_progress()
-    server = _server(settings)
-    project = read_project(server, made.project) if made.project is not None else None
-    if project is None:
+    settings, progress = settings_from(values), visible_progress()
+    if made.project is None:
         raise PlanError("This plan was made on a folder: there is no project to apply it to.")
+    if settings.project not in (None, made.project):
+        raise PlanError(
+            f"This plan was made for project {made.project}, but the settings name project {settings.project}."
+        )
+    server, project = _connect(replace(settings, project=made.project))
     _apply(server, project, made, settings, progress, json_output)
 
 
@@ -125,13 +133,16 @@ def run(output: Path | None, json_output: bool, **values: Any) -> None:
 
     Example: labelonce run --project 3
     """
+    from labelonce import report
+
+    _check_output(output)
     settings, progress = settings_from(values), visible_progress()
     server, project = _connect(settings)
     made = _plan_project(server, project, settings, progress)
     if output is not None:
         _save(made, output)
     if not json_output:
-        _print_plan(made)
+        report.print_plan(made)
     _apply(server, project, made, settings, progress, json_output)
 
 
@@ -139,18 +150,19 @@ def run(output: Path | None, json_output: bool, **values: Any) -> None:
 @with_settings("server")
 @as_json
 def undo(json_output: bool, **values: Any) -> None:
-    """Take back everything that labelonce made in a project: skips, tags, tabs, settings.
+    """Take back everything that labelonce made in a project.
 
-    Works on any computer, from what the server knows. What people made stays.
+    Skips, tags, tabs and the setting go; what people made stays. Works on any computer, from what the server knows.
 
     Example: labelonce undo --project 3
     """
+    from labelonce import report
     from labelonce.label_studio.undoing import undo as undo_project
 
     server, project = _connect(settings_from(values))
     undone = undo_project(server, project, visible_progress())
     if json_output:
-        _print_json(undone=undone)
+        report.print_json(undone=undone)
     else:
         restored = f", skip_queue is {undone.skip_queue} again" if undone.skip_queue else ""
         click.echo(
@@ -171,6 +183,7 @@ def report(json_output: bool, **values: Any) -> None:
     from labelonce.label_studio import marks
     from labelonce.label_studio.listing import lead_times, read_all
     from labelonce.planning import Role
+    from labelonce.report import print_json, print_savings
     from labelonce.savings import savings
 
     settings = settings_from(values)
@@ -186,9 +199,9 @@ def report(json_output: bool, **values: Any) -> None:
         settings=settings,
     )
     if json_output:
-        _print_json(savings=found)
+        print_json(savings=found)
     else:
-        _print_savings(found)
+        print_savings(found)
 
 
 @cli.command()
@@ -206,15 +219,22 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
 
     Example: labelonce folder photos --decisions decisions.csv
     """
-    from labelonce.pipeline import make_plan
-    from labelonce.planning import Role, save_representatives
+    from labelonce import report
     from labelonce.savings import savings
     from labelonce.sources.folder import FolderSource
 
+    _check_output(output)
+    _check_folder(decisions)
     settings = settings_from(values)
-    made = make_plan(FolderSource(folder, max_bytes=settings.max_bytes), settings, visible_progress())
+    source = FolderSource(folder, max_bytes=settings.max_bytes)
+
+    from labelonce.pipeline import make_plan
+    from labelonce.planning import Role, save_representatives
+
+    made = make_plan(source, settings, visible_progress())
     if decisions is not None:
-        save_representatives(made, decisions)
+        with _writing(decisions):
+            save_representatives(made, decisions)
     if output is not None:
         _save(made, output)
     found = savings(
@@ -226,10 +246,10 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
         settings=settings,
     )
     if json_output:
-        _print_json(plan=made, savings=found)
+        report.print_json(plan=made, savings=found)
         return
-    _print_plan(made)
-    _print_savings(found)
+    report.print_plan(made)
+    report.print_savings(found)
 
 
 def _server(settings: Settings) -> "Server":
@@ -256,15 +276,16 @@ def _plan_project(server: "Server", project: "Project", settings: Settings, prog
 def _apply(
     server: "Server", project: "Project", made: "Plan", settings: Settings, progress: Progress, json_output: bool
 ) -> None:
+    from labelonce import report
     from labelonce.label_studio.applying import apply_plan
 
     outcome = apply_plan(server, made, progress, mark=settings.mark, ignore_skipped=settings.ignore_skipped)
     found = _savings(server, project, made, settings, skipped=outcome.skipped)
     if json_output:
-        _print_json(outcome=outcome, savings=found)
+        report.print_json(outcome=outcome, savings=found)
     else:
-        _print_outcome(outcome)
-        _print_savings(found)
+        report.print_outcome(outcome)
+        report.print_savings(found)
     _exit_refused(outcome.refused)
 
 
@@ -286,50 +307,29 @@ def _savings(server: "Server", project: "Project", made: "Plan", settings: Setti
 def _save(made: "Plan", path: Path) -> None:
     from labelonce.planning import save_decisions, save_plan
 
-    try:
+    with _writing(path):
         save_plan(made, path)
         save_decisions(made.decisions, path.with_suffix(".csv"))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
 
 
-def _print_json(**parts: Any) -> None:
-    from labelonce.report import as_json
-
-    click.echo(as_json(**parts))
-
-
-def _print_plan(made: "Plan") -> None:
-    from labelonce import report
-    from labelonce.planning import Role
-
-    for line in (*report.plan_lines(made), *report.problem_lines(made)):
-        click.echo(line)
-    duplicates = [decision for decision in made.decisions if decision.role is Role.DUPLICATE]
-    if duplicates:
-        click.echo("")
-        shown = duplicates[: report.SHOWN_DECISIONS]
-        report.print_table(report.decision_rows(shown), header=("task", "role", "reason"), numbers=frozenset())
-        if len(duplicates) > len(shown):
-            click.echo(f"and {len(duplicates) - len(shown):,} more duplicates")
+def _check_output(path: Path | None) -> None:
+    """Find a bad name before the work, not after it."""
+    if path is not None and path.suffix == ".csv":
+        raise ConfigurationError(f"--output {path}: name the JSON file; its CSV is written beside it.")
+    _check_folder(path)
 
 
-def _print_outcome(outcome: "Outcome") -> None:
-    click.echo(
-        f"Applied: {outcome.skipped:,} duplicates are skipped ({outcome.skips_written:,} by this run), "
-        f"{outcome.skips_lifted:,} skips lifted, {outcome.tags_written:,} tags written"
-    )
-    if outcome.left_to_people:
-        click.echo(f"  {len(outcome.left_to_people):,} duplicates are left alone: people worked on them meanwhile")
-    if outcome.vanished:
-        click.echo(f"  {len(outcome.vanished):,} tasks of the plan are gone from the project")
-
-
-def _print_savings(found: "Savings") -> None:
-    from labelonce import report
-
-    click.echo("")
-    report.print_table(report.savings_rows(found), numbers=frozenset({1}))
+def _check_folder(path: Path | None) -> None:
+    if path is not None and not path.parent.is_dir():
+        raise ConfigurationError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
 def _exit_refused(refused: list[tuple[int, str]]) -> None:
@@ -343,6 +343,9 @@ def _exit_refused(refused: list[tuple[int, str]]) -> None:
 
 def main() -> None:
     """Run the command line; errors become one clear line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding does not know stops nothing
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -359,5 +362,6 @@ def main() -> None:
     except LabelOnceError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
-    except BrokenPipeError:
-        sys.exit(0)
+    except OSError as error:  # a full disk, for instance; click itself ends quietly when a pipe is closed
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)

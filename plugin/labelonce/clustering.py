@@ -1,5 +1,6 @@
 """A graph of similar nodes → clusters (DBSCAN) → representatives."""
 
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,7 @@ from numpy.typing import NDArray
 from labelonce.neighbours import Pairs
 
 NOISE = -1
-# scikit-learn takes a stored zero of a sparse matrix for "no edge", so equal nodes get this distance
-SMALLEST_DISTANCE = 1e-6
+EDGE = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,16 @@ def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArr
     """
     from scipy.sparse import coo_matrix
     from sklearn.cluster import DBSCAN
-    from sklearn.neighbors import sort_graph_by_row_values
 
     if n == 0:
         return np.zeros(0, np.int64)
-    distance = np.clip(1.0 - pairs.similarity.astype(np.float64), SMALLEST_DISTANCE, 2.0)
-    near = distance <= eps
-    left, right, distance = pairs.left[near], pairs.right[near], distance[near]
+    near = pairs.similarity >= np.float32(1.0 - eps)  # in float32, as the pairs were sought
+    left, right = pairs.left[near], pairs.right[near]
     rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
-    graph = coo_matrix((np.concatenate([distance, distance]), (rows, columns)), shape=(n, n)).tocsr()
-    graph = sort_graph_by_row_values(graph, warn_when_not_sorted=False)
-    fitted = DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit(graph, sample_weight=weight)
+    # DBSCAN only asks whether a distance is within eps: one distance for all edges needs no sorting, and equal nodes
+    # do not get a stored zero, which scikit-learn takes for "no edge"
+    graph = coo_matrix((np.full(len(rows), EDGE), (rows, columns)), shape=(n, n)).tocsr()
+    fitted = DBSCAN(eps=EDGE, min_samples=min_samples, metric="precomputed").fit(graph, sample_weight=weight)
     return np.asarray(fitted.labels_, np.int64)
 
 
@@ -90,50 +89,63 @@ def represent(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, m
         The node that stands for each node; a representative and a node in no cluster stand for themselves.
     """
     chosen = np.arange(len(labels), dtype=np.int64)
-    members: dict[int, list[int]] = {}
-    for node in np.flatnonzero(labels != NOISE).tolist():
-        members.setdefault(int(labels[node]), []).append(node)
-    neighbours: dict[int, set[int]] = {}
-    for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
-        if labels[left] == labels[right] != NOISE:
-            neighbours.setdefault(left, {left}).add(right)
-            neighbours.setdefault(right, {right}).add(left)
-    for nodes in members.values():
-        if method == "one":
-            _one(nodes, preference, chosen)
-        else:
-            _cover(nodes, {node: neighbours.get(node, {node}) for node in nodes}, preference, chosen)
+    if method == "one":
+        _one(labels, preference, chosen)
+    else:
+        _cover(labels, pairs, preference, chosen)
     return chosen
 
 
-def _one(nodes: list[int], preference: Preference, chosen: NDArray[np.int64]) -> None:
-    head = min(nodes, key=lambda node: (not preference.kept[node], preference.first[node]))
-    for node in nodes:
-        if not preference.kept[node]:
-            chosen[node] = head
-
-
-def _cover(
-    nodes: list[int], neighbours: dict[int, set[int]], preference: Preference, chosen: NDArray[np.int64]
-) -> None:
-    """Greedy set cover; among nodes that cover as much, the preferred one stands for them."""
-    kept, rank = preference.kept, preference.rank
-    left = set(nodes)
-    for head in sorted((node for node in nodes if kept[node]), key=lambda node: rank[node]):
-        left.discard(head)
-        for node in neighbours[head] & left:
-            if not kept[node]:
+def _one(labels: NDArray[np.int64], preference: Preference, chosen: NDArray[np.int64]) -> None:
+    heads: dict[int, int] = {}
+    for node in np.lexsort((preference.first, ~preference.kept)).tolist():
+        label = int(labels[node])
+        if label != NOISE:
+            head = heads.setdefault(label, node)
+            if not preference.kept[node]:
                 chosen[node] = head
-                left.discard(node)
-    degree = {node: len(neighbours[node] & left) for node in left}
-    while left:
-        widest = min(left, key=lambda node: (-degree[node], rank[node]))
-        covered = neighbours[widest] & left
-        equals = [node for node in covered if covered <= neighbours[node]]
-        head = min(equals, key=lambda node: rank[node])
-        for node in covered:
-            chosen[node] = head
-        left -= covered
-        for node in covered:
-            for other in neighbours[node] & left:
-                degree[other] -= 1
+
+
+def _cover(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, chosen: NDArray[np.int64]) -> None:
+    """Greedy set cover; among nodes that cover as much, the preferred one stands for them."""
+    start, listed = _neighbours(labels, pairs)
+    neighbours = [listed[first:stop] for first, stop in zip(start[:-1].tolist(), start[1:].tolist(), strict=True)]
+    kept, rank = preference.kept, preference.rank
+    left = labels != NOISE
+    heads = np.flatnonzero(left & kept)
+    left[heads] = False
+    for head in heads[np.argsort(rank[heads])].tolist():
+        covered = neighbours[head][left[neighbours[head]]]
+        chosen[covered] = head
+        left[covered] = False
+    degree = np.add.reduceat(left[listed], start[:-1], dtype=np.int64)
+    heap = [(-int(degree[node]), int(rank[node]), node) for node in np.flatnonzero(left).tolist()]
+    heapq.heapify(heap)
+    within = np.zeros(len(labels), bool)
+    while heap:
+        promised, order, widest = heapq.heappop(heap)
+        if not left[widest]:
+            continue
+        if degree[widest] != -promised:  # degrees only fall: it comes again where it belongs now
+            heapq.heappush(heap, (-int(degree[widest]), order, widest))
+            continue
+        covered = neighbours[widest][left[neighbours[widest]]]
+        within[covered] = True
+        equals = [node for node in covered.tolist() if np.count_nonzero(within[neighbours[node]]) == len(covered)]
+        within[covered] = False
+        chosen[covered] = min(equals, key=lambda node: int(rank[node]))
+        left[covered] = False
+        for node in covered.tolist():
+            degree[neighbours[node]] -= 1
+
+
+def _neighbours(labels: NDArray[np.int64], pairs: Pairs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Neighbours of each node in its cluster, itself included: node i has ``listed[start[i]:start[i + 1]]``."""
+    from scipy.sparse import coo_matrix
+
+    n = len(labels)
+    inside = (labels[pairs.left] == labels[pairs.right]) & (labels[pairs.left] != NOISE)
+    left, right, itself = pairs.left[inside], pairs.right[inside], np.arange(n)
+    rows, columns = np.concatenate([left, right, itself]), np.concatenate([right, left, itself])
+    graph = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=(n, n)).tocsr()
+    return graph.indptr.astype(np.int64), graph.indices.astype(np.int64)

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce import __version__
 from labelonce.neighbours import NeighbourSearch, Pairs, link
 from labelonce.progress import Progress
-from labelonce.reading import FEATURES, KnownImages
+from labelonce.reading import FEATURES, KnownImages, Reader
 from labelonce.store import Store
 from labelonce.tasks import Task
 from labelonce.verification import Features, verify
@@ -42,6 +44,13 @@ class Matches:
 
     pairs: Pairs
     reasons: tuple[str, ...]
+
+    def reason(self, one: int, other: int) -> str | None:
+        """Why two nodes are a pair; None where they are not."""
+        left, right = min(one, other), max(one, other)
+        start, stop = np.searchsorted(self.pairs.left, [left, left + 1]).tolist()
+        place = start + int(np.searchsorted(self.pairs.right[start:stop], right))
+        return self.reasons[place] if place < stop and self.pairs.right[place] == right else None
 
 
 def collapse(tasks: Sequence[Task], images: KnownImages) -> list[Node]:
@@ -94,7 +103,9 @@ class Verifier:
     Parameters
     ----------
     store
-        Where features are and verdicts go.
+        Where verdicts are remembered.
+    reader, images
+        The images, and who knows their features.
     model
         Identity of the embedder, whose similarity is part of the verdict.
     strict
@@ -103,34 +114,38 @@ class Verifier:
         Threads.
     """
 
-    def __init__(self, store: Store, *, model: str, strict: float, workers: int) -> None:
+    def __init__(
+        self, store: Store, reader: Reader, images: KnownImages, *, model: str, strict: float, workers: int
+    ) -> None:
         self._store = store
+        self._reader = reader
+        self._images = images
         self._strict = strict
         self._workers = workers
-        self._key = f"{FEATURES}/{model}/{strict:.6f}"
+        self._key = f"{__version__}/{FEATURES}/{model}/{strict:.6f}"  # the rule may change with the version
         self._features = lru_cache(FEATURES_IN_MEMORY)(self._load)
 
-    def verify(self, pairs: Pairs, nodes: Sequence[Node], images: KnownImages, progress: Progress) -> Matches:
+    def verify(self, pairs: Pairs, nodes: Sequence[Node], progress: Progress) -> Matches:
         """Keep the pairs all of whose images pass, in order."""
         reasons: list[str | None] = []
         with progress.stage("Verifying pairs", len(pairs.left)) as advance:
-            for verdicts in self._by_node(pairs, nodes, images):
+            for verdicts in self._by_node(pairs, nodes):
                 reasons += verdicts
                 advance(len(verdicts))
         passed = np.array([reason is not None for reason in reasons], bool)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         return Matches(kept, tuple(reason for reason in reasons if reason is not None))
 
-    def _by_node(self, pairs: Pairs, nodes: Sequence[Node], images: KnownImages) -> Iterator[list[str | None]]:
+    def _by_node(self, pairs: Pairs, nodes: Sequence[Node]) -> Iterator[list[str | None]]:
         """Verdicts for the pairs of one left node after the other."""
-        starts = np.flatnonzero(np.diff(pairs.left, prepend=-1)).tolist()
+        bounds = [*np.flatnonzero(np.diff(pairs.left, prepend=-1)).tolist(), len(pairs.left)]
         ahead: deque[Future[list[str | None]]] = deque()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="labelonce-verify") as pool:
             try:
-                for start, stop in zip(starts, [*starts[1:], len(pairs.left)], strict=True):
+                for start, stop in pairwise(bounds):
                     left = nodes[int(pairs.left[start])]
                     rights = [nodes[int(number)] for number in pairs.right[start:stop]]
-                    ahead.append(pool.submit(self._one_node, left, rights, images))
+                    ahead.append(pool.submit(self._one_node, left, rights))
                     if len(ahead) > AHEAD:
                         yield ahead.popleft().result()
                 while ahead:
@@ -139,19 +154,21 @@ class Verifier:
                 for future in ahead:
                     future.cancel()
 
-    def _one_node(self, left: Node, rights: Sequence[Node], images: KnownImages) -> list[str | None]:
+    def _one_node(self, left: Node, rights: Sequence[Node]) -> list[str | None]:
         fresh: dict[tuple[str, str], tuple[bool, str]] = {}
         known: dict[str, dict[str, tuple[bool, str]]] = {}
 
         def verdict(one: int, other: int) -> tuple[bool, str]:
-            a, b = sorted((images.records[one].pixels, images.records[other].pixels))
+            a, b = sorted((self._images.records[one].pixels, self._images.records[other].pixels))
             if a == b:
                 return True, "equal pixels"
             if a not in known:
                 known[a] = self._store.verdicts(a, self._key)
             if b not in known[a]:
-                cosine = float(images.vectors[one] @ images.vectors[other])
-                known[a][b] = fresh[a, b] = self._decide(a, b, cosine)
+                found = self._decide(one, other)
+                if found is None:  # it cannot be had any more: in doubt, both are kept
+                    return False, "no features"
+                known[a][b] = fresh[a, b] = found
             return known[a][b]
 
         reasons: list[str | None] = []
@@ -163,17 +180,18 @@ class Verifier:
             self._store.put_verdicts(self._key, [(a, b, *decided) for (a, b), decided in fresh.items()])
         return reasons
 
-    def _decide(self, a: str, b: str, cosine: float) -> tuple[bool, str]:
-        one, other = self._features(a), self._features(b)
-        if one is None or other is None:  # the store failed meanwhile: in doubt, both are kept
-            return False, "no features"
-        found = verify(one, other, cosine, self._strict)
+    def _decide(self, one: int, other: int) -> tuple[bool, str] | None:
+        a, b = self._features(one), self._features(other)
+        if a is None or b is None:
+            return None
+        cosine = float(self._images.vectors[one] @ self._images.vectors[other])
+        found = verify(a, b, cosine, self._strict)
         if found.reason == "geometry":
             return found.accepted, f"geometry ({found.inliers} matching points, overlap {100 * found.overlap:.0f} %)"
         return found.accepted, found.reason
 
-    def _load(self, pixels: str) -> Features | None:
-        content = self._store.features(pixels, FEATURES)
+    def _load(self, row: int) -> Features | None:
+        content = self._reader.features(self._images, row)
         try:
             return Features.from_bytes(content) if content is not None else None
         except ValueError:

@@ -29,9 +29,10 @@ def with_settings(*groups: str) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         for one in reversed([one for one in fields(Settings) if one.metadata["group"] in groups]):
             flag = one.metadata["kind"] is bool
+            name = one.name.replace("_", "-")
             command = click.option(
                 *one.metadata["flags"],
-                f"--{one.name.replace('_', '-')}",
+                f"--{name}/--no-{name}" if flag else f"--{name}",
                 one.name,
                 type=None if flag else _kind(one),
                 is_flag=flag,

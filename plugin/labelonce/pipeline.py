@@ -18,6 +18,8 @@ from labelonce.sources.base import Source
 from labelonce.store import Store
 from labelonce.tasks import Task, TaskId, Touch
 
+ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
+
 
 def make_plan(source: Source, settings: Settings, progress: Progress, *, project: int | None = None) -> Plan:
     """Decide for every task of a source; nothing is written to it.
@@ -57,9 +59,14 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
             advance(len(nodes))
         if settings.verifies:
             verifier = Verifier(
-                store, model=embedder.identity, strict=embedder.strict_similarity, workers=settings.workers
+                store,
+                reader,
+                images,
+                model=embedder.identity,
+                strict=embedder.strict_similarity,
+                workers=settings.workers,
             )
-            matches = verifier.verify(proposed, nodes, images, progress)
+            matches = verifier.verify(proposed, nodes, progress)
         else:
             matches = accept_all(proposed)
     finally:
@@ -85,7 +92,7 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
 def _threshold(settings: Settings, embedder: Embedder) -> float:
     """Cosine similarity from which on two images are proposed as a pair."""
     if settings.eps is not None:
-        return similarity_from(settings.eps)
+        return min(similarity_from(settings.eps), 1 - ROUNDING)
     return embedder.candidate_similarity if settings.verifies else embedder.similarity
 
 
@@ -126,10 +133,6 @@ def _decide(
     matches: Matches,
 ) -> list[Decision]:
     """A decision and a reason for every task, in their order."""
-    reasons = {
-        (int(left), int(right)): reason
-        for left, right, reason in zip(matches.pairs.left, matches.pairs.right, matches.reasons, strict=True)
-    }
     first_of: dict[int, TaskId] = {}
     for node, label in zip(nodes, labels.tolist(), strict=True):
         if label != NOISE:
@@ -155,7 +158,7 @@ def _decide(
                     for one, other in zip(node.rows, nodes[head_number].rows, strict=True)
                 )
                 similarity = round(100 * min(1.0, max(0.0, cosine)), 1)
-                why = reasons.get((min(number, head_number), max(number, head_number)), "same cluster")
+                why = matches.reason(number, head_number) or "same cluster"
             text = f"duplicate of {head.id}: {why}, similarity {similarity:g} %"
             duplicates[task.id] = Decision(task.id, Role.DUPLICATE, text, first_of[label], head.id, similarity)
             stands_for[head.id] = first_of[label]

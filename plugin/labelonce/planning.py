@@ -1,9 +1,11 @@
 """What is to happen to every task, and why. A plan is computed without writing anything, and can be saved."""
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -121,21 +123,48 @@ def load_plan(path: Path) -> Plan:
             raise PlanError(f"{path} was written by another version of labelonce. Make the plan anew.")
         decisions = tuple(Decision(**{**row, "role": Role(row["role"])}) for row in content.pop("decisions"))
         problems = tuple((task, reason) for task, reason in content.pop("problems"))
-        return Plan(decisions=decisions, problems=problems, **content)
+        plan = Plan(decisions=decisions, problems=problems, **content)
+        _check(plan)
+        return plan
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror}. Make a plan with: labelonce plan") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PlanError(f"{path} is not a plan, or is damaged. Make it anew with: labelonce plan") from None
 
 
+def _check(plan: Plan) -> None:
+    """Raise ValueError where a plan is not one that `make_plan` could have made."""
+    kinds = (int, str) if plan.project is None else (int,)
+    roles: dict[TaskId | None, Role] = {decision.task: decision.role for decision in plan.decisions}
+    sound = (
+        isinstance(plan.source, str)
+        and type(plan.project) in (int, type(None))
+        and isinstance(plan.settings, dict)
+        and len(roles) == len(plan.decisions)
+        and all(type(task) in kinds for task in roles)
+        and all(
+            roles.get(decision.representative, Role.DUPLICATE) is not Role.DUPLICATE
+            for decision in plan.decisions
+            if decision.role is Role.DUPLICATE
+        )
+    )
+    if not sound:
+        raise ValueError
+
+
 def _write_csv(path: Path, lines: Iterable[tuple[object, ...]]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle, lineterminator="\n").writerows(lines)
-    temporary.replace(path)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    _write(path, text.getvalue())
 
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        # names of files that are not UTF-8 are written back byte for byte
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

@@ -39,6 +39,8 @@ class KnownImages:
         SHA-256 of the bytes of a task's images, in order.
     problems
         Tasks whose images cannot be compared, with the reason.
+    origins
+        Where the picture of each row came from: a task, and the location in it.
     """
 
     records: Sequence[ImageRecord]
@@ -46,6 +48,7 @@ class KnownImages:
     rows: dict[TaskId, tuple[int, ...]]
     digests: dict[TaskId, tuple[str, ...]]
     problems: dict[TaskId, str]
+    origins: Sequence[tuple[Task, str]]
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ class Reader:
         A task one of whose images cannot be used is listed with the reason; it stops nothing.
         """
         problems = {task.id: task.problem for task in tasks if task.problem is not None}
-        wanted = [task for task in tasks if task.problem is None]
+        problems |= {task.id: "the task has no image" for task in tasks if task.problem is None and not task.images}
+        wanted = [task for task in tasks if task.id not in problems]
         records: dict[str, ImageRecord] = {}
+        origins: dict[str, tuple[Task, str]] = {}
         vectors: dict[str, NDArray[np.float32]] = {}
         found: dict[TaskId, list[ImageRecord]] = {}
         batch: list[_Fetched] = []
@@ -107,32 +112,23 @@ class Reader:
             batch.clear()
 
         with progress.stage("Reading images", sum(len(task.images) for task in wanted)) as advance:
-            for task, fetched in self._fetch(wanted):
+            for task, location, fetched in self._fetch(wanted):
                 advance(1)
                 if isinstance(fetched, ImageProblem):
                     problems.setdefault(task.id, str(fetched))
                     continue
-                pixels = fetched.record.pixels
+                digest = fetched.record.pixels
                 found.setdefault(task.id, []).append(fetched.record)
                 if fetched.vector is not None:
-                    vectors[pixels] = fetched.vector
+                    vectors[digest] = fetched.vector
                 if fetched.prepared is not None:
                     batch.append(fetched)
-                records.setdefault(pixels, fetched.record)
+                records.setdefault(digest, fetched.record)
+                origins.setdefault(digest, (task, location))
                 if len(batch) >= BATCH:
                     flush()
             flush()
-        return self._assemble(wanted, problems, records, vectors, found)
-
-    def _assemble(
-        self,
-        tasks: Sequence[Task],
-        problems: dict[TaskId, str],
-        records: dict[str, ImageRecord],
-        vectors: dict[str, NDArray[np.float32]],
-        found: dict[TaskId, list[ImageRecord]],
-    ) -> KnownImages:
-        usable = [task.id for task in tasks if task.id not in problems]
+        usable = [task.id for task in wanted if task.id not in problems]
         pixels = sorted({record.pixels for task in usable for record in found[task]})
         row = {digest: number for number, digest in enumerate(pixels)}
         matrix = np.zeros((len(pixels), self._embedder.dimension), np.float32)
@@ -144,24 +140,44 @@ class Reader:
             rows={task: tuple(row[record.pixels] for record in found[task]) for task in usable},
             digests={task: tuple(record.digest for record in found[task]) for task in usable},
             problems=problems,
+            origins=[origins[digest] for digest in pixels],
         )
 
-    def _fetch(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, _Fetched | ImageProblem]]:
+    def features(self, images: KnownImages, row: int) -> bytes | None:
+        """Features of a picture as `extract` packs them; made again where the store lost them.
+
+        None where the picture cannot be had again.
+        """
+        pixels = images.records[row].pixels
+        content = self._store.features(pixels, FEATURES)
+        if content is not None:
+            return content
+        try:
+            picture = decode(self._source.read(*images.origins[row]), max_pixels=self._max_pixels)
+        except ImageProblem:
+            return None
+        if picture.digest != pixels:  # somebody changed it meanwhile
+            return None
+        content = extract(picture).to_bytes()
+        self._store.put_images([], [], [(pixels, FEATURES, content)])
+        return content
+
+    def _fetch(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, str, _Fetched | ImageProblem]]:
         """Fetch in order, a bounded number ahead, so that memory does not grow with the project."""
         jobs = ((task, location) for task in tasks for location in task.images)
-        ahead: deque[tuple[Task, Future[_Fetched | ImageProblem]]] = deque()
+        ahead: deque[tuple[Task, str, Future[_Fetched | ImageProblem]]] = deque()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="labelonce-read") as pool:
             try:
                 for task, location in jobs:
-                    ahead.append((task, pool.submit(self._one, task, location)))
+                    ahead.append((task, location, pool.submit(self._one, task, location)))
                     if len(ahead) > 4 * self._workers:
-                        done, future = ahead.popleft()
-                        yield done, future.result()
+                        first, its_location, future = ahead.popleft()
+                        yield first, its_location, future.result()
                 while ahead:
-                    done, future = ahead.popleft()
-                    yield done, future.result()
+                    first, its_location, future = ahead.popleft()
+                    yield first, its_location, future.result()
             finally:
-                for _, future in ahead:
+                for _, _, future in ahead:
                     future.cancel()
 
     def _one(self, task: Task, location: str) -> _Fetched | ImageProblem:

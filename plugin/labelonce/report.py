@@ -3,10 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from labelonce.planning import Decision, Plan, Role
 from labelonce.savings import Savings, duration
+
+if TYPE_CHECKING:
+    from labelonce.label_studio.applying import Outcome
 
 SHOWN_DECISIONS = 20
 SHOWN_PROBLEMS = 10
@@ -41,6 +46,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     where = plan.source if plan.project is None else f"project {plan.project} at {plan.source}"
     kept = f", {counts[Role.KEPT]:,} kept because a person said so" if counts[Role.KEPT] else ""
     yield f"Plan for {where}"
+    if not plan.decisions:
+        yield "  there are no images in it" if plan.project is None else "  it has no tasks"
+        return
     yield (
         f"  model {shaped['model']}, pairs from {shaped['similarity']:g} % similarity, "
         f"verification {shaped['verify']}, representatives {shaped['representatives']}"
@@ -49,6 +57,47 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"  {len(plan.decisions):,} tasks: {counts[Role.UNIQUE]:,} unique, {counts[Role.REPRESENTATIVE]:,} stand for "
         f"{counts[Role.DUPLICATE]:,} duplicates, {plan.clusters():,} clusters{kept}"
     )
+
+
+def print_json(**parts: Any) -> None:
+    """Print the parts as one JSON object."""
+    click.echo(as_json(**parts))
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what a plan says, and the first of its duplicates."""
+    for line in (*plan_lines(plan), *problem_lines(plan)):
+        click.echo(printable(line))
+    duplicates = [decision for decision in plan.decisions if decision.role is Role.DUPLICATE]
+    if duplicates:
+        click.echo("")
+        shown = duplicates[:SHOWN_DECISIONS]
+        print_table(decision_rows(shown), header=("task", "role", "reason"), numbers=frozenset())
+        if len(duplicates) > len(shown):
+            click.echo(f"and {len(duplicates) - len(shown):,} more duplicates")
+
+
+def print_outcome(outcome: "Outcome") -> None:
+    """Print what was written."""
+    click.echo(
+        f"Applied: {outcome.skipped:,} duplicates are skipped ({outcome.skips_written:,} by this run), "
+        f"{outcome.skips_lifted:,} skips lifted, {outcome.tags_written:,} tags written"
+    )
+    if outcome.left_to_people:
+        click.echo(f"  {len(outcome.left_to_people):,} duplicates are left alone: people worked on them meanwhile")
+    if outcome.vanished:
+        click.echo(f"  {len(outcome.vanished):,} tasks of the plan are gone from the project")
+
+
+def print_savings(found: Savings) -> None:
+    """Print what is saved."""
+    click.echo("")
+    print_table(savings_rows(found), numbers=frozenset({1}))
+
+
+def printable(text: str) -> str:
+    """A text in one line without what would steer a terminal, as names of files may."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def decision_rows(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str]]:
@@ -80,5 +129,5 @@ def print_table(rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()
         title = header[column] if header else ""
         table.add_column(title, justify="right" if column in numbers else "left", overflow="fold")
     for row in listed:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False, soft_wrap=False).print(table)

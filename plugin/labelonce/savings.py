@@ -54,7 +54,7 @@ def savings(
     elif lead_times:
         seconds, basis = median(lead_times), f"median of {len(lead_times):,} annotations in this project"
     else:
-        seconds, basis = None, "nothing is annotated yet: give --seconds-per-label"
+        seconds, basis = None, "no times are known yet: give --seconds-per-label"
     labels = duplicates * annotators
     saved = None if seconds is None else labels * seconds
     money: float | None
@@ -62,6 +62,8 @@ def savings(
         money, money_basis = labels * settings.cost_per_label, f"{settings.cost_per_label:g} per label"
     elif settings.hourly_rate is not None and saved is not None:
         money, money_basis = saved / 3600 * settings.hourly_rate, f"{settings.hourly_rate:g} per hour"
+    elif settings.hourly_rate is not None:
+        money, money_basis = None, "the time is unknown: give --seconds-per-label"
     else:
         money, money_basis = None, "give --hourly-rate or --cost-per-label"
     return Savings(

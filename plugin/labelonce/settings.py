@@ -6,7 +6,8 @@ default. The command line builds its options from the fields below, so that a se
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,22 @@ def setting(
     kind: type = str,
     flags: tuple[str, ...] = (),
     least: float | None = None,
+    secret: bool = False,
 ) -> Any:
     """Declare one setting as a dataclass field."""
     details = {"group": group, "text": text, "env": env, "choices": choices, "kind": kind, "flags": flags}
-    return field(default=default, metadata={**details, "least": least})
+    return field(default=default, repr=not secret, metadata={**details, "least": least})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, with their defaults."""
+    """All settings, with their defaults.
+
+    Raises
+    ------
+    ConfigurationError
+        A value is not of the kind that its setting takes.
+    """
 
     url: str | None = setting(None, "server", "Address of Label Studio.", env="LABEL_STUDIO_URL")
     api_key: str | None = setting(
@@ -43,6 +51,7 @@ class Settings:
         "Personal access token or legacy token. Better given by the environment: others on this machine can see "
         "the command line.",
         env="LABEL_STUDIO_API_KEY",
+        secret=True,
     )
     project: int | None = setting(
         None, "server", "Number of the project, as in its URL.", kind=int, flags=("-p",), least=1
@@ -133,6 +142,13 @@ class Settings:
         None, "savings", "What a label costs; goes before the hourly rate.", kind=float, least=0
     )
 
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            check(one, value)
+            if one.metadata["kind"] is Path and value is not None:
+                object.__setattr__(self, one.name, Path(value))
+
     @property
     def chosen_model(self) -> str:
         """The model, by name or by preset."""
@@ -158,13 +174,45 @@ class Settings:
         return user_cache_path("labelonce", appauthor=False) / "store.sqlite3"
 
 
+def check(one: "Field[Any]", value: Any) -> None:
+    """Check the value of one setting.
+
+    Raises
+    ------
+    ConfigurationError
+        It is of another type, not among the choices, or too small.
+    """
+    kind: type = one.metadata["kind"]
+    choices, least = one.metadata["choices"], one.metadata["least"]
+    if value is None and one.default is None:
+        return
+    accepted: tuple[type, ...] = {float: (int, float), Path: (str, Path)}.get(kind, (kind,))
+    if one.name == "eps":
+        accepted = (str, int, float)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigurationError(f"{one.name} = {_shown(one, value)}: give {_KINDS[kind]}.")
+    if choices and value not in choices and one.name != "model":  # the models know what there is
+        raise ConfigurationError(f"{one.name} = {value!r}: choose one of {', '.join(choices)}.")
+    if least is not None and not value >= least:
+        raise ConfigurationError(f"{one.name} = {value!r}: give {least:g} or more.")
+    if one.name == "eps":
+        similarity_from(str(value))
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes", Path: "a file name"}
+
+
+def _shown(one: "Field[Any]", value: Any) -> str:
+    return repr(value) if one.repr else "(not shown)"
+
+
 def environment_variable(name: str) -> str:
     """The environment variable of a setting."""
     declared = {one.name: one.metadata["env"] for one in fields(Settings)}[name]
     return declared or f"LABELONCE_{name.upper()}"
 
 
-def similarity_from(text: str) -> float:
+def similarity_from(eps: str | float) -> float:
     """Cosine similarity (-1 to 1) from a percentage (``95%``) or a cosine distance (``0.05``).
 
     Raises
@@ -172,15 +220,20 @@ def similarity_from(text: str) -> float:
     ConfigurationError
         The text is neither.
     """
+    text = str(eps).strip()
+    percent = text.endswith("%")
     try:
-        value = float(text.rstrip("% "))
+        value = float(text.removesuffix("%"))
     except ValueError:
         value = float("nan")
-    if text.rstrip().endswith("%") and 0 < value <= 100:
+    if percent and 0 < value <= 100:
         return value / 100
-    if not text.rstrip().endswith("%") and 0 <= value <= 2:
+    if not percent and 0 <= value <= 2:
         return 1 - value
-    raise ConfigurationError(f"eps = {text!r}: give a similarity from 0% to 100%, or a cosine distance from 0 to 2.")
+    meant = f" Is {text}% meant?" if 2 < value <= 100 else ""
+    raise ConfigurationError(
+        f"eps = {text!r}: give a similarity above 0% and up to 100%, or a cosine distance from 0 to 2.{meant}"
+    )
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
@@ -189,21 +242,18 @@ def read_config(path: Path | None) -> dict[str, Any]:
     Raises
     ------
     ConfigurationError
-        The file cannot be read, or names what is no setting.
+        The file cannot be read, names what is no setting, or has a value of the wrong kind.
     """
     if path is None:
         path = Path(CONFIG_FILE)
         if not path.is_file():
             return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        content: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: Mapping[str, Any] = toml.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigurationError(f"The configuration file {path} is not TOML: {error}.") from None
     unknown = sorted(set(content) - {one.name for one in fields(Settings)})
     if unknown:
@@ -211,4 +261,10 @@ def read_config(path: Path | None) -> dict[str, Any]:
             f"The configuration file {path} has what is no setting: {', '.join(unknown)}. "
             f"The settings are: {', '.join(one.name for one in fields(Settings))}."
         )
+    for one in fields(Settings):
+        if one.name in content:
+            try:
+                check(one, content[one.name])
+            except ConfigurationError as error:
+                raise ConfigurationError(f"The configuration file {path}: {error}") from None
     return dict(content)

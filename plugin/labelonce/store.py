@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,8 +79,8 @@ class Store:
 
     def vector(self, pixels: str, model: str) -> NDArray[np.float32] | None:
         """The embedding of an image, shape (dimension,)."""
-        row = self._one("SELECT vector FROM embeddings WHERE pixels = ? AND model = ?", (pixels, model))
-        return np.frombuffer(row[0], np.float32) if row else None
+        content = self._blob("vector", "embeddings", "model", pixels, model)
+        return None if content is None else np.frombuffer(content, np.float32)
 
     def has_features(self, pixels: str, version: str) -> bool:
         """Whether the features of an image are there."""
@@ -87,10 +88,7 @@ class Store:
 
     def features(self, pixels: str, version: str) -> bytes | None:
         """The features of an image, serialised."""
-        row: tuple[bytes] | None = self._one(
-            "SELECT content FROM features WHERE pixels = ? AND version = ?", (pixels, version)
-        )
-        return row[0] if row else None
+        return self._blob("content", "features", "version", pixels, version)
 
     def verdicts(self, pixels: str, verifier: str) -> dict[str, tuple[bool, str]]:
         """Verdicts about one image and others that come after it by digest: accepted, and why."""
@@ -109,8 +107,8 @@ class Store:
     ) -> None:
         """Remember a batch of images, all or none of it."""
         images = [(r.digest, r.pixels, r.width, r.height, r.sharpness) for r in records]
-        blobs = [(pixels, model, vector.astype(np.float32).tobytes()) for pixels, model, vector in vectors]
-        contents = list(features)
+        blobs = [(pixels, model, _sealed(vector.astype(np.float32).tobytes())) for pixels, model, vector in vectors]
+        contents = [(pixels, version, _sealed(content)) for pixels, version, content in features]
 
         def write(db: sqlite3.Connection) -> None:
             with db:
@@ -133,8 +131,22 @@ class Store:
     def _one(self, query: str, values: tuple[str, ...]) -> Any:
         return self._do(lambda db: db.execute(query, values).fetchone())
 
+    def _blob(self, column: str, table: str, key: str, pixels: str, value: str) -> bytes | None:
+        """Bytes as they were put in; damaged ones are forgotten, so that they are made again."""
+        where = f"FROM {table} WHERE pixels = ? AND {key} = ?"  # names are this module's own
+        row = self._one(f"SELECT {column} {where}", (pixels, value))
+        content = _unsealed(row[0]) if row else None
+        if row and content is None:
+
+            def forget(db: sqlite3.Connection) -> None:
+                with db:
+                    db.execute(f"DELETE {where}", (pixels, value))
+
+            self._do(forget)
+        return content
+
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Do something on the file; a file that fails is left, and the run goes on in memory."""
+        """Do something on the file; a file that fails is left, and the run goes on in another."""
         with self._lock:
             try:
                 return work(self._connection)
@@ -143,39 +155,57 @@ class Store:
                 return None
 
     def _recover(self, error: sqlite3.DatabaseError) -> None:
-        """Start an empty store in place of a damaged one, or in memory when the file cannot be used at all."""
+        """Start an empty store in place of a damaged one; a temporary one when the file cannot be used at all."""
         with suppress(sqlite3.Error):
             self._connection.close()
-        if self._path is None or isinstance(error, sqlite3.OperationalError):
-            self._progress.message(
-                f"The store {self._path} cannot be used ({error}). The run goes on without it. "
-                "Free some disk space, or give another file with --store."
-            )
-            self._connection = _create(":memory:")
-        else:
+        # sqlite3 raises the base class itself for "malformed" and "not a database"
+        if self._path is None or type(error) is not sqlite3.DatabaseError:
+            self._connection = self._temporary(error)
+            return
+        try:
             kept = _set_aside(self._path)
-            self._progress.message(f"The store {self._path} is damaged ({error}). It was moved to {kept.name}.")
-            self._connection = self._open()
+        except OSError as problem:
+            self._connection = self._temporary(problem)
+            return
+        self._progress.message(f"The store {self._path} is damaged ({error}). It was moved to {kept.name}.")
+        self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
         if self._path is None:
-            return _create(":memory:")
+            return _connect("")[0]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            if not self._path.exists() or self._path.stat().st_size == 0:
-                return _create(str(self._path))
-            connection, fault = _open_known(str(self._path))
-            if connection is not None:
-                return connection
-            kept = _set_aside(self._path)
-            self._progress.message(f"The store {self._path} {fault}. It was moved to {kept.name} and is built anew.")
-            return _create(str(self._path))
+            connection, fault = _connect(str(self._path))
+            if fault:
+                connection.close()
+                kept = _set_aside(self._path)
+                self._progress.message(
+                    f"The store {self._path} {fault}. It was moved to {kept.name} and is built anew."
+                )
+                connection, _ = _connect(str(self._path))
+            return connection
         except (OSError, sqlite3.Error) as error:
+            return self._temporary(error)
+
+    def _temporary(self, error: Exception) -> sqlite3.Connection:
+        """A store for this run only; the user is told once."""
+        if self._path is not None:
             self._progress.message(
-                f"The store {self._path} cannot be used ({error}). The run goes on without it: nothing is remembered "
-                "for the next one. Give another file with --store."
+                f"The store {self._path} cannot be used ({error}). The run goes on without it, and nothing is "
+                "remembered for the next one. Free some disk space, or name another file with --store."
             )
-            return _create(":memory:")
+            self._path = None
+        return _connect("")[0]
+
+
+def _sealed(content: bytes) -> bytes:
+    """Bytes behind their checksum: SQLite does not notice damage inside of a value."""
+    return zlib.crc32(content).to_bytes(4, "big") + content
+
+
+def _unsealed(stored: object) -> bytes | None:
+    content = stored[4:] if isinstance(stored, bytes) else b""
+    return content if _sealed(content) == stored else None
 
 
 def _set_aside(path: Path) -> Path:
@@ -188,37 +218,31 @@ def _set_aside(path: Path) -> Path:
     return kept
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str) -> tuple[sqlite3.Connection, str]:
+    """Open a file, or make it; with what is wrong where it is not a store of this version.
+
+    An empty path is SQLite's name for a temporary file of its own. Two processes may do this at once.
+    """
     connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_known(path: str) -> tuple[sqlite3.Connection | None, str]:
-    """Open an existing file; None and the reason where it is not a store of this version."""
-    connection = None
-    try:
-        connection = _connect(path)
+        connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
-        if version == SCHEMA_VERSION and tables == SCHEMA.count("CREATE TABLE"):
-            return connection, ""
-        fault = "is from another version of labelonce"
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:
-        fault = "is damaged"
-    if connection is not None:
+        if (version, tables) == (0, 0):
+            for statement in filter(str.strip, SCHEMA.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.commit()
+        if (version, tables) not in ((0, 0), (SCHEMA_VERSION, SCHEMA.count("CREATE TABLE"))):
+            return connection, "is from another version of labelonce"
+        with suppress(sqlite3.OperationalError):  # another process opens it at this moment: it stays as it is
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        with suppress(sqlite3.Error):
+            connection.rollback()
+        if type(error) is sqlite3.DatabaseError:
+            return connection, "is damaged"
         connection.close()
-    return None, fault
-
-
-def _create(path: str) -> sqlite3.Connection:
-    connection = _connect(path)
-    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    return connection
+        raise
+    return connection, ""

@@ -81,7 +81,12 @@ class Lite0(Embedder):
 
     @cached_property
     def _mean(self) -> NDArray[np.float32]:
-        """(1280,) mean of the pooled features over freely licensed photographs and crops of them."""
+        """(1280,) mean of the pooled features over freely licensed photographs and seven random crops of each.
+
+        The photographs are the wallpapers of Lomiri, MATE, Plasma and Ubuntu Kylin and the pictures that come with
+        scikit-image and scikit-learn. It is a matter of hygiene more than of tuning: the mean of a corpus of its own,
+        or none, gives the same average precision within .001.
+        """
         return np.asarray(np.load(Path(__file__).with_name("lite0_mean.npy")), np.float32)
 
     @cached_property
@@ -110,6 +115,8 @@ def build(state: dict[str, NDArray[Any]]) -> Any:
     KeyError, ValueError
         The state is not that of EfficientNet-Lite0.
     """
+    if not all(np.isfinite(array).all() for array in state.values()):
+        raise ValueError("it holds what is no number")
     quiet_tensorflow()
     import keras
     from keras import layers

@@ -64,7 +64,7 @@ class VGG16(Embedder):
 
     @cached_property
     def _network(self) -> Callable[[Any], Any]:
-        quiet_tensorflow()
+        tensorflow = quiet_tensorflow()
         import keras
         from keras import layers
 
@@ -74,6 +74,8 @@ class VGG16(Embedder):
         except Exception as error:  # Keras and h5py raise what they meet
             text = " ".join(str(error).split())[:200]
             raise MissingWeights(f"{self._path} does not hold the weights of VGG16 ({text}). {_advice()}") from None
+        if not all(tensorflow.reduce_all(tensorflow.math.is_finite(weight.value)) for weight in trunk.weights):
+            raise MissingWeights(f"{self._path} holds what is no number. {_advice()}")
         source = keras.Input((SIDE, SIDE, 3))
         flipped = layers.Lambda(lambda rgb: rgb[..., ::-1] - np.array(MEANS_BGR, np.float32))(source)
         return compiled(keras.Model(source, trunk(flipped)), SIDE)

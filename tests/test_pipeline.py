@@ -1,0 +1,208 @@
+"""From tasks to a plan: what is found, who is kept, and that neither order nor time matters."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from labelonce.errors import ConfigurationError
+from labelonce.pipeline import make_plan
+from labelonce.planning import Plan, Role
+from labelonce.progress import Progress
+from labelonce.settings import Settings
+from labelonce.sources.memory import MemorySource
+from labelonce.tasks import Task, Touch
+from pictures import encoded, texture
+
+QUIET = Progress()
+SIDE = (320, 240)
+
+
+@pytest.fixture(scope="module")
+def files():
+    """Two scenes in several files each, and one that is alone; `a9` is `a1` with other metadata."""
+    a, b, alone = (texture(seed, SIDE) for seed in (1, 2, 3))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    return {
+        "a1": encoded(a),
+        "a2": encoded(a),
+        "a3": encoded(a, "PNG", compress_level=1),
+        "a4": encoded(a, "JPEG", quality=90),
+        "a5": encoded(a.rotate(90, expand=True), "PNG", exif=turned),
+        "a6": encoded(a.crop((8, 6, 312, 234))),
+        "a7": encoded(a.resize((640, 480))),
+        "b1": encoded(b),
+        "b2": encoded(b, "JPEG", quality=85),
+        "c": encoded(alone),
+        "broken": encoded(alone, "JPEG")[:900],
+        "page": b"<html>please log in</html>",
+        "empty": b"",
+    }
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(model="thumbnail", verify="none", store=tmp_path / "store.sqlite3")
+
+
+def plan(files, settings, tasks=None, **changes) -> Plan:
+    return make_plan(MemorySource(files, tasks), replace(settings, **changes), QUIET)
+
+
+def by_task(made: Plan):
+    return {decision.task: decision for decision in made.decisions}
+
+
+def only(files, *names):
+    return {name: files[name] for name in names}
+
+
+@pytest.mark.parametrize("verify", ["none", "geometry"])
+def test_scenes_are_found(files, settings, verify):
+    made = plan(files, settings, verify=verify)
+    found = by_task(made)
+    assert [decision.task for decision in made.decisions] == sorted(files)
+    assert {task for task, one in found.items() if one.representative == "a7"} == {f"a{n}" for n in range(1, 8)}
+    assert found["a7"].role is Role.REPRESENTATIVE  # the largest
+    assert {one.cluster for task, one in found.items() if task[0] == "a"} == {"a1"}
+    assert found["b2"].role is Role.DUPLICATE or found["b1"].role is Role.DUPLICATE
+    assert [found[task].role for task in ("c", "broken", "page", "empty")] == [Role.UNIQUE] * 4
+    assert made.clusters() == 2
+    assert made.settings["verify"] == verify
+    why = "geometry (" if verify == "geometry" else "embedding"
+    assert why in found["a4"].reason
+    assert "duplicate of a7" in found["a4"].reason
+    problems = dict(made.problems)
+    assert sorted(problems) == ["broken", "empty", "page"]
+    assert "web page" in problems["page"]
+    assert found["broken"].reason == f"kept: {problems['broken']}"
+
+
+def test_exact_copies_say_so(files, settings):
+    found = by_task(plan(only(files, "a1", "a2", "a3", "a5"), settings, verify="geometry"))
+    assert [found[task].reason for task in ("a1", "a2", "a3", "a5")] == [
+        "stands for its duplicates",
+        "duplicate of a1: equal bytes, similarity 100 %",
+        "duplicate of a1: equal pixels, similarity 100 %",
+        "duplicate of a1: equal pixels, similarity 100 %",
+    ]
+
+
+@pytest.mark.parametrize("verify", ["none", "geometry"])
+@pytest.mark.parametrize("settings_changes", [{}, {"representatives": "one"}, {"min_samples": 3}, {"eps": "90%"}])
+def test_the_order_of_the_tasks_does_not_matter(files, settings, tmp_path, verify, settings_changes):
+    tasks = [Task(number, (name,)) for number, name in enumerate(sorted(files))]
+    made = plan(files, settings, tasks, verify=verify, **settings_changes)
+    for seed in range(2):
+        shuffled = random.Random(seed).sample(tasks, len(tasks))
+        store = tmp_path / f"{seed}.sqlite3"
+        assert plan(files, settings, shuffled, verify=verify, store=store, **settings_changes) == made
+    assert plan(files, settings, tasks, verify=verify, **settings_changes) == made  # from the store
+
+
+def test_several_images_match_in_order_and_in_number(files, settings):
+    tasks = [
+        Task(1, ("a1", "b1")),
+        Task(2, ("a3", "b2")),
+        Task(3, ("b1", "a1")),
+        Task(4, ("a1",)),
+        Task(5, ("a1", "b1", "b1")),
+        Task(6, ("a1", "c")),
+        Task(7, ("a2", "b1")),
+        Task(8, ("a1", "page")),
+    ]
+    for verify in ("none", "geometry"):
+        made = plan(files, settings, tasks, verify=verify)
+        found = by_task(made)
+        assert {task for task, one in found.items() if one.role is not Role.UNIQUE} == {1, 2, 7}
+        assert found[7].reason.startswith(f"duplicate of {found[7].representative}: ")
+        assert [task for task, _ in made.problems] == [8]
+    assert "equal pixels; geometry" in found[2].reason + found[1].reason
+
+
+def test_what_else_is_labelled_must_be_equal(files, settings):
+    tasks = [Task(1, ("a1",), "what?"), Task(2, ("a2",), "who?"), Task(3, ("a4",), "what?"), Task(4, ("a2",), "who?")]
+    found = by_task(plan(files, settings, tasks))
+    assert {frozenset((one.task, one.representative)) for one in found.values() if one.role is Role.DUPLICATE} == {
+        frozenset((1, 3)), frozenset((2, 4))
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("touch", list(Touch))
+@pytest.mark.parametrize("name", ["a2", "a4"])
+def test_what_people_did_goes_first(files, settings, touch, name):
+    """One task that people touched, among exact copies or beside near-duplicates of it."""
+    tasks = [Task(1, ("a1",)), Task(2, ("a3",)), Task(3, (name,), touch=touch), Task(4, ("a7",))]
+    found = by_task(plan(files, settings, tasks, verify="geometry"))
+    others = [found[task] for task in (1, 2, 4)]
+    if touch is Touch.NONE:
+        assert {one.representative for one in found.values()} == {4}
+    elif touch is Touch.SKIPPED:
+        assert (found[3].role, found[3].reason) == (Role.UNIQUE, "kept: skipped by a person")
+        assert {one.representative for one in others} == {4}
+    else:
+        assert [one.role for one in others] == [Role.DUPLICATE] * 3
+        assert {one.representative for one in others} == {3}
+        if touch is Touch.RETURNED:
+            assert (found[3].role, found[3].reason) == (Role.KEPT, "kept: a person took the skip back")
+        else:
+            assert (found[3].role, found[3].reason) == (
+                Role.REPRESENTATIVE, f"stands for its duplicates; {touch.value}"
+            )  # fmt: skip
+
+
+def test_every_annotated_task_stays(files, settings):
+    for chosen in ("cover", "one"):
+        tasks = [Task(n, (f"a{n}",), touch=Touch.ANNOTATED if n in (2, 4, 6) else Touch.NONE) for n in range(1, 8)]
+        found = by_task(plan(files, settings, tasks, representatives=chosen))
+        assert {task for task, one in found.items() if one.role is Role.DUPLICATE} == {1, 3, 5, 7}
+        assert {one.representative for one in found.values() if one.role is Role.DUPLICATE} <= {2, 4, 6}
+
+
+def test_unusable_tasks_are_kept_with_the_reason(files, settings):
+    tasks = [Task(1, ("nowhere",)), Task(2, ()), Task(3, (), problem="no image under 'image'"), Task(4, ("empty",))]
+    made = plan(files, settings, tasks)
+    assert made.problems == (
+        (1, "there is no image nowhere"), (2, "the task has no image"), (3, "no image under 'image'"),
+        (4, "the file is empty"),
+    )  # fmt: skip
+    assert [one.role for one in made.decisions] == [Role.UNIQUE] * 4
+
+
+@pytest.mark.parametrize("verify", ["none", "geometry"])
+def test_nothing_and_one_task(files, settings, verify):
+    assert plan({}, settings, verify=verify).decisions == ()
+    (one,) = plan(only(files, "a1"), settings, verify=verify).decisions
+    assert (one.role, one.reason, one.cluster) == (Role.UNIQUE, "no near-duplicate found", None)
+
+
+@pytest.mark.parametrize("verify", ["none", "geometry"])
+def test_odd_shapes_stop_nothing(settings, verify):
+    sizes = [(1, 1), (1, 500), (500, 1), (2, 2), (3, 700)]
+    files = {str(size): encoded(texture(5, (64, 64)).resize(size)) for size in sizes}
+    assert len(plan(files, settings, verify=verify).decisions) == len(sizes)
+
+
+def test_eps(files, settings):
+    files = only(files, "a1", "a2", "a4", "a6", "b1")
+    for exact in ("100%", "0"):
+        assert plan(files, settings, eps=exact).count(Role.DUPLICATE) == 1  # the copy
+    assert plan(files, settings, eps="2").count(Role.DUPLICATE) == 4
+    assert plan(files, settings, eps="97%") == plan(files, settings, eps="0.03")
+    with pytest.raises(ConfigurationError, match="95% meant"):
+        Settings(eps="95")
+
+
+def test_min_samples(files, settings):
+    files = only(files, "a1", "a2", "b1", "b2", "c")
+    assert plan(files, settings, min_samples=1) == replace(
+        plan(files, settings), settings={**plan(files, settings).settings, "min_samples": 1}
+    )
+    assert plan(files, settings, min_samples=3).count(Role.UNIQUE) == 5
+
+
+def test_a_model_that_does_not_exist(files, settings):
+    with pytest.raises(ConfigurationError, match="models are"):
+        plan(files, settings, model="resnet")

@@ -1,0 +1,242 @@
+"""The store saves time and can lose nothing else."""
+
+import sqlite3
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from labelonce import reading
+from labelonce.embedding.memory import Thumbnail
+from labelonce.pipeline import make_plan
+from labelonce.planning import Role
+from labelonce.progress import Progress
+from labelonce.settings import Settings
+from labelonce.sources.memory import MemorySource
+from labelonce.store import ImageRecord, Store
+from pictures import encoded, texture
+
+
+class Notes(Progress):
+    """Remembers the messages."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.fixture(scope="module")
+def files():
+    made = {}
+    for seed in range(6):
+        image = texture(seed, (240, 180))
+        made |= {f"{seed}.png": encoded(image), f"{seed}.jpg": encoded(image, "JPEG", quality=88)}
+    return made
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "deep" / "store.sqlite3"
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """How often pictures are embedded and decoded."""
+    counted = {"embed": 0, "decode": 0}
+    embed, decode = Thumbnail.embed, reading.decode
+
+    def counting_embed(self, batch):
+        counted["embed"] += len(batch)
+        return embed(self, batch)
+
+    def counting_decode(data, **options):
+        counted["decode"] += 1
+        return decode(data, **options)
+
+    monkeypatch.setattr(Thumbnail, "embed", counting_embed)
+    monkeypatch.setattr(reading, "decode", counting_decode)
+    return counted
+
+
+def plan(files, path, notes=None):
+    return make_plan(MemorySource(files), Settings(model="thumbnail", store=path), notes or Notes())
+
+
+@pytest.fixture(scope="module")
+def expected(files, tmp_path_factory):
+    made = plan(files, tmp_path_factory.mktemp("first") / "store.sqlite3")
+    assert made.count(Role.DUPLICATE) == 6
+    return made
+
+
+def test_the_second_run_embeds_nothing(files, path, calls, expected):
+    assert plan(files, path) == expected
+    assert calls == {"embed": 12, "decode": 12}
+    assert plan(files, path) == expected
+    assert calls == {"embed": 12, "decode": 12}
+    more = {**files, "new.png": encoded(texture(9, (240, 180))), "copy.png": files["0.png"]}
+    plan(more, path)
+    assert calls == {"embed": 13, "decode": 13}
+
+
+def test_verdicts_are_remembered(files, path, monkeypatch, expected):
+    from labelonce import matching
+
+    plan(files, path)
+    monkeypatch.setattr(matching, "verify", lambda *_: pytest.fail("verified again"))
+    assert plan(files, path) == expected
+
+
+def test_copies_are_embedded_once(files, path, calls):
+    copies = {f"{n}.png": files["0.png"] for n in range(100)}
+    plan(copies, path)
+    assert calls["embed"] <= 1 + 100 // reading.BATCH
+
+
+def damaged(kind: str, path) -> None:
+    whole = path.read_bytes()
+    if kind == "garbage":
+        path.write_bytes(b"this is not a database" * 999)
+    elif kind == "truncated":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif kind == "short":
+        path.write_bytes(whole[:50])
+    elif kind == "overwritten":
+        path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+    elif kind == "values":
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE embeddings SET vector = zeroblob(length(vector))")
+            db.execute("UPDATE features SET content = x'00'")
+            db.execute("DELETE FROM verdicts")
+        db.close()
+    elif kind == "version":
+        with sqlite3.connect(path) as db:
+            db.execute("PRAGMA user_version = 99")
+        db.close()
+    elif kind == "foreign":
+        path.unlink()
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TABLE precious (note TEXT)")
+        db.close()
+    elif kind == "empty":
+        path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("garbage", "is damaged"), ("truncated", "is damaged"), ("short", "is damaged"), ("overwritten", "is damaged"),
+        ("values", None), ("version", "another version"), ("foreign", "another version"), ("empty", None),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_damaged_or_foreign(files, path, expected, calls, kind, message):
+    plan(files, path)
+    damaged(kind, path)
+    before, notes = path.read_bytes(), Notes()
+    assert plan(files, path, notes) == expected
+    if message is None:
+        assert notes.texts == []
+    else:
+        (text,) = notes.texts
+        assert message in text
+        (kept,) = path.parent.glob("*.set-aside-1")
+        if kind != "overwritten":
+            assert kept.read_bytes() == before
+    counted = dict(calls)
+    assert plan(files, path, notes) == expected
+    assert calls == counted  # all is remembered again
+
+
+@pytest.mark.parametrize("place", ["directory", "below a file"])
+def test_a_place_that_cannot_be_used(files, tmp_path, expected, place):
+    path = tmp_path / "store.sqlite3"
+    if place == "directory":
+        path.mkdir()
+    else:
+        path.write_text("a file")
+        path = path / "store.sqlite3"
+    notes = Notes()
+    assert plan(files, path, notes) == expected
+    (text,) = notes.texts
+    assert "cannot be used" in text
+    assert "--store" in text
+
+
+class Full:
+    """A connection whose disk is full after some writes."""
+
+    def __init__(self, connection, writes: int) -> None:
+        self._connection = connection
+        self._left = writes
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def __enter__(self):
+        return self._connection.__enter__()
+
+    def __exit__(self, *error):
+        return self._connection.__exit__(*error)
+
+    def executemany(self, query, rows):
+        self._left -= 1
+        if self._left < 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.executemany(query, rows)
+
+
+@pytest.mark.parametrize("writes", [0, 3, 4])  # while images are remembered, and verdicts
+def test_a_full_disk(files, path, expected, monkeypatch, writes):
+    original = Store._open
+    monkeypatch.setattr(Store, "_open", lambda self: Full(original(self), writes))
+    notes = Notes()
+    assert plan(files, path, notes) == expected
+    (text,) = notes.texts
+    assert "disk is full" in text
+
+
+def test_a_disk_that_stays_full(files, path, expected, monkeypatch):
+    """Not even a temporary file can be written: features are made again from the images."""
+    original, temporary = Store._open, Store._temporary
+    monkeypatch.setattr(Store, "_open", lambda self: Full(original(self), 0))
+    monkeypatch.setattr(Store, "_temporary", lambda self, error: Full(temporary(self, error), 0))
+    notes = Notes()
+    assert plan(files, path, notes) == expected
+    assert len(notes.texts) == 1
+
+
+def test_two_at_once(files, path, expected):
+    """On a file that is not there yet."""
+    found, notes = [], Notes()
+    threads = [threading.Thread(target=lambda: found.append(plan(files, path, notes))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (found, notes.texts) == ([expected] * 4, [])
+    assert not list(path.parent.glob("*.set-aside*"))
+
+
+def test_what_goes_in_comes_out(path):
+    record = ImageRecord("d", "p", 3, 4, 0.5)
+    vector = np.arange(5, dtype=np.float32)
+    for place in (path, None):
+        store = Store(place, Notes())
+        store.put_images([record], [("p", "m", vector)], [("p", "1", b"features")])
+        store.put_verdicts("v", [("p", "q", True, "geometry"), ("p", "r", False, "rejected")])
+        assert store.image("d") == record
+        assert store.image("e") is None
+        np.testing.assert_array_equal(store.vector("p", "m"), vector)
+        assert store.vector("p", "other") is None
+        assert store.features("p", "1") == b"features"
+        assert store.has_features("p", "1")
+        assert not store.has_features("p", "2")
+        assert store.verdicts("p", "v") == {"q": (True, "geometry"), "r": (False, "rejected")}
+        assert store.verdicts("p", "w") == {}
+        store.close()
+    again = Store(path, Notes())
+    assert again.image("d") == replace(record)
+    again.close()
