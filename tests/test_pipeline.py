@@ -161,6 +161,13 @@ def test_every_annotated_task_stays(files, settings):
         assert {one.representative for one in found.values() if one.role is Role.DUPLICATE} <= {2, 4, 6}
 
 
+def test_an_annotated_copy_stands_for_its_own_copies(files, settings):
+    tasks = [Task(1, ("a1",), touch=Touch.ANNOTATED), Task(2, ("a4",), touch=Touch.DRAFTED), Task(3, ("a4",))]
+    found = by_task(plan(files, settings, tasks))
+    assert found[3].reason == "duplicate of 2: equal bytes, similarity 100 %"
+    assert [found[task].role for task in (1, 2)] == [Role.UNIQUE, Role.REPRESENTATIVE]
+
+
 def test_unusable_tasks_are_kept_with_the_reason(files, settings):
     tasks = [Task(1, ("nowhere",)), Task(2, ()), Task(3, (), problem="no image under 'image'"), Task(4, ("empty",))]
     made = plan(files, settings, tasks)

@@ -54,15 +54,19 @@ def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArr
     """
     from scipy.sparse import coo_matrix
     from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import sort_graph_by_row_values
 
     if n == 0:
         return np.zeros(0, np.int64)
     near = pairs.similarity >= np.float32(1.0 - eps)  # in float32, as the pairs were sought
     left, right = pairs.left[near], pairs.right[near]
-    rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
-    # DBSCAN only asks whether a distance is within eps: one distance for all edges needs no sorting, and equal nodes
-    # do not get a stored zero, which scikit-learn takes for "no edge"
-    graph = coo_matrix((np.full(len(rows), EDGE), (rows, columns)), shape=(n, n)).tocsr()
+    itself = np.arange(n)
+    rows, columns = np.concatenate([left, right, itself]), np.concatenate([right, left, itself])
+    # DBSCAN only asks whether a distance is within eps: one distance for all edges is enough, and equal nodes do not
+    # get a stored zero, which scikit-learn takes for "no edge"; it wants the zero of each node itself, and rows sorted
+    distances = np.concatenate([np.full(2 * len(left), EDGE), np.zeros(n)])
+    graph = coo_matrix((distances, (rows, columns)), shape=(n, n)).tocsr()
+    graph = sort_graph_by_row_values(graph, warn_when_not_sorted=False)
     fitted = DBSCAN(eps=EDGE, min_samples=min_samples, metric="precomputed").fit(graph, sample_weight=weight)
     return np.asarray(fitted.labels_, np.int64)
 
@@ -107,7 +111,7 @@ def _one(labels: NDArray[np.int64], preference: Preference, chosen: NDArray[np.i
 
 
 def _cover(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, chosen: NDArray[np.int64]) -> None:
-    """Greedy set cover; among nodes that cover as much, the preferred one stands for them."""
+    """Greedy set cover; among nodes that cover as many, the preferred one goes first."""
     start, listed = _neighbours(labels, pairs)
     neighbours = [listed[first:stop] for first, stop in zip(start[:-1].tolist(), start[1:].tolist(), strict=True)]
     kept, rank = preference.kept, preference.rank
@@ -121,7 +125,6 @@ def _cover(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, chos
     degree = np.add.reduceat(left[listed], start[:-1], dtype=np.int64)
     heap = [(-int(degree[node]), int(rank[node]), node) for node in np.flatnonzero(left).tolist()]
     heapq.heapify(heap)
-    within = np.zeros(len(labels), bool)
     while heap:
         promised, order, widest = heapq.heappop(heap)
         if not left[widest]:
@@ -130,10 +133,7 @@ def _cover(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, chos
             heapq.heappush(heap, (-int(degree[widest]), order, widest))
             continue
         covered = neighbours[widest][left[neighbours[widest]]]
-        within[covered] = True
-        equals = [node for node in covered.tolist() if np.count_nonzero(within[neighbours[node]]) == len(covered)]
-        within[covered] = False
-        chosen[covered] = min(equals, key=lambda node: int(rank[node]))
+        chosen[covered] = widest
         left[covered] = False
         for node in covered.tolist():
             degree[neighbours[node]] -= 1

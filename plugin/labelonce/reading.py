@@ -84,7 +84,7 @@ class Reader:
         *,
         with_features: bool = True,
         workers: int = 4,
-        max_pixels: int = 200_000_000,
+        max_pixels: int = 170_000_000,
     ) -> None:
         self._source = source
         self._embedder = embedder

@@ -70,7 +70,7 @@ class Settings:
         200_000_000, "images", "Larger files are not read; their tasks are kept.", kind=int, least=1
     )
     max_pixels: int = setting(
-        200_000_000, "images", "Larger pictures are not decoded; their tasks are kept.", kind=int, least=1
+        170_000_000, "images", "Larger pictures are not decoded; their tasks are kept.", kind=int, least=1
     )
     store: Path | None = setting(
         None,

@@ -60,7 +60,7 @@ class Picture:
     sharpness: float
 
 
-def decode(data: bytes, *, max_pixels: int = 200_000_000) -> Picture:
+def decode(data: bytes, *, max_pixels: int = 170_000_000) -> Picture:
     """Decode an image file.
 
     Orientation by EXIF is applied, transparency is laid on mid-grey, values of more than 8 bits are stretched from
@@ -170,6 +170,8 @@ def _what_else(data: bytes) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(error)
+    if isinstance(error, Image.DecompressionBombError):  # some readers look at Pillow's own limit too
+        return f"too large: {text}"
     if "truncated" in text or "Truncated" in text:
         return "truncated: the file ends before the picture does"
     return f"damaged: {text or type(error).__name__}"
