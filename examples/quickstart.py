@@ -50,6 +50,8 @@ UNSHOWN = (".tif", ".tiff")
 
 _BATCH_FILES = 50
 _BATCH_BYTES = 32 * 2**20
+# nobody has labelled in the demo yet, so what a label costs is assumed
+ASSUMED = ("--seconds-per-label", "20", "--hourly-rate", "25")
 _LARGEST_BYTES = 200 * 2**20
 
 
@@ -115,7 +117,7 @@ def _show(server: LabelStudioServer, labelonce: Path, folder: Path, photos: Sequ
     try:
         server.start(detached=True)
         project = _project(server, folder, photos)
-        print(f"\n$ labelonce run --project {project}", flush=True)
+        print(f"\n$ labelonce run --project {project} {' '.join(ASSUMED)}", flush=True)
         code = _run_labelonce(server, labelonce, project)
         done = True
     finally:
@@ -228,10 +230,11 @@ def _run_labelonce(server: LabelStudioServer, labelonce: Path, project: int) -> 
         **os.environ,
         "LABEL_STUDIO_URL": server.url,
         "LABEL_STUDIO_API_KEY": server.token,
+        "LABELONCE_STORE": str(DATA.parent / "store.sqlite3"),
         "NO_PROXY": local,
         "no_proxy": local,
     }
-    process = subprocess.Popen([str(labelonce), "run", "--project", str(project)], env=environment)
+    process = subprocess.Popen([str(labelonce), "run", "--project", str(project), *ASSUMED], env=environment)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -133,7 +133,7 @@ def plan_for(url: str, project: int, tasks: list[int], groups: dict[int, list[in
     for position, task in enumerate(tasks):
         if position in stands:
             head = tasks[stands[position]]
-            decisions.append(Decision(task, Role.DUPLICATE, f"duplicate of {head}: a test", head, head, 97.4))
+            decisions.append(Decision(task, Role.DUPLICATE, "a test", head, head, 97.4))
         elif position in groups:
             decisions.append(Decision(task, Role.REPRESENTATIVE, "stands for its duplicates", task, task, 100.0))
         else:

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from studio import Person, label_everything
 
 from labelonce.label_studio.listing import read_all
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
+from studio import Person, label_everything
 
 PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
 SUFFIXES = {".jpg", ".png", ".webp"}

@@ -187,7 +187,7 @@ class Verifier:
         cosine = float(self._images.vectors[one] @ self._images.vectors[other])
         found = verify(a, b, cosine, self._strict)
         if found.reason == "geometry":
-            return found.accepted, f"geometry ({found.inliers} matching points, overlap {100 * found.overlap:.0f} %)"
+            return found.accepted, f"geometry ({found.inliers} points, overlap {100 * found.overlap:.0f} %)"
         return found.accepted, found.reason
 
     def _load(self, row: int) -> Features | None:

@@ -159,8 +159,7 @@ def _decide(
                 )
                 similarity = round(100 * min(1.0, max(0.0, cosine)), 1)
                 why = matches.reason(number, head_number) or "same cluster"
-            text = f"duplicate of {head.id}: {why}, similarity {similarity:g} %"
-            duplicates[task.id] = Decision(task.id, Role.DUPLICATE, text, first_of[label], head.id, similarity)
+            duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity)
             stands_for[head.id] = first_of[label]
     return [_one(task, images, duplicates, stands_for) for task in tasks]
 

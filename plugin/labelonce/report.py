@@ -13,7 +13,7 @@ from labelonce.savings import Savings, duration
 if TYPE_CHECKING:
     from labelonce.label_studio.applying import Outcome
 
-SHOWN_DECISIONS = 20
+SHOWN_DECISIONS = 10
 SHOWN_PROBLEMS = 10
 
 
@@ -72,9 +72,10 @@ def print_plan(plan: Plan) -> None:
     if duplicates:
         click.echo("")
         shown = duplicates[:SHOWN_DECISIONS]
-        print_table(decision_rows(shown), header=("task", "role", "reason"), numbers=frozenset())
+        header = ("duplicate", "of", "similarity", "why")
+        print_table(duplicate_rows(shown), header=header, numbers=frozenset({2}))
         if len(duplicates) > len(shown):
-            click.echo(f"and {len(duplicates) - len(shown):,} more duplicates")
+            click.echo(f"and {len(duplicates) - len(shown):,} more")
 
 
 def print_outcome(outcome: "Outcome") -> None:
@@ -100,10 +101,10 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
-def decision_rows(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str]]:
-    """Task, role and reason."""
+def duplicate_rows(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str, str]]:
+    """Task, what stands for it, how similar they are, and why."""
     for decision in decisions:
-        yield str(decision.task), decision.role.value, decision.reason
+        yield str(decision.task), str(decision.representative), f"{decision.similarity:.1f} %", decision.reason
 
 
 def problem_lines(plan: Plan) -> Iterator[str]:
