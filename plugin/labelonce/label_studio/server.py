@@ -1,15 +1,16 @@
 """The connection to one Label Studio, as one user."""
 
+import base64
+import binascii
 import json
 import threading
+import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from label_studio_sdk.client import LabelStudio
-from label_studio_sdk.core.api_error import ApiError
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -17,6 +18,7 @@ from labelonce.errors import AccessDenied, ConfigurationError, NotFound, ServerE
 
 # worth another try: too many requests, a busy or restarting server; Label Studio answers 500 when SQLite is locked
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+ACCESS_SECONDS = 240.0  # an access token lives for 300 s; the time is this process's own, whatever the clocks say
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -26,6 +28,18 @@ def origin(url: str) -> tuple[str, str, int]:
     host = (parts.hostname or "").lower()
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return parts.scheme.lower(), "localhost" if host in LOOPBACK else host, port
+
+
+def _is_personal(token: str) -> bool:
+    """Whether a token is a personal access token: a JWT, where a legacy token is a plain word."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return False
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return False
+    return isinstance(claims, dict)
 
 
 def session(retries: int, connections: int) -> requests.Session:
@@ -90,7 +104,8 @@ class Server:
         self.writes = 0  # how many requests may have changed something
         self._token = token.strip()
         self._lock = threading.Lock()
-        self._sdk: LabelStudio | None = None
+        self._personal = _is_personal(self._token)
+        self._access, self._access_until = "", 0.0
         self._sessions = {retries: session(retries, connections), 0: session(0, connections)}
         self._retries = retries
 
@@ -102,22 +117,28 @@ class Server:
         return origin(url) == origin(self.url)
 
     def authorization(self) -> dict[str, str]:
-        """A header that is valid now; the SDK exchanges a personal access token for a short-lived one."""
-        try:
-            with self._lock:
-                if self._sdk is None:
-                    self._sdk = LabelStudio(  # type: ignore[no-untyped-call]
-                        base_url=self.url + "/", api_key=self._token, timeout=self.timeout
-                    )
-            return {"Authorization": self._sdk._client_wrapper.get_headers()["Authorization"]}
-        except ApiError as error:
-            raise self._refusal(error.status_code or 401, str(error.body)) from None
-        except json.JSONDecodeError:
-            raise ServerError(f"{self.url} does not answer like Label Studio. Check the address.") from None
-        except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("httpx", "httpcore"):
-                raise
-            raise self._unreachable(type(error).__name__) from None
+        """A header that is valid now."""
+        if not self._personal:
+            return {"Authorization": f"Token {self._token}"}
+        with self._lock:
+            if time.monotonic() > self._access_until:
+                self._access = self._exchange()
+                self._access_until = time.monotonic() + ACCESS_SECONDS
+            return {"Authorization": f"Bearer {self._access}"}
+
+    def _exchange(self) -> str:
+        """Exchange the personal access token for a short-lived one."""
+        path = "/api/token/refresh/"
+        response = self._send("POST", path, None, {"refresh": self._token}, repeatable=True, headers={})
+        if response.status_code == 200:
+            answer = self._json(response)
+            if isinstance(answer, dict) and isinstance(answer.get("access"), str):
+                return str(answer["access"])
+        if response.status_code in (401, 403):
+            raise self._refusal(401, _detail(response))
+        raise ServerError(
+            f"POST {path}: {self.url} answered {response.status_code}, which is not as Label Studio does."
+        )
 
     def request(
         self,
@@ -147,10 +168,11 @@ class Server:
         if method != "GET":
             with self._lock:
                 self.writes += 1
-        response = self._send(method, path, params, body, repeatable)
-        if response.status_code == 401 and self._sdk is not None:
-            self._sdk = None  # an access token that ran out by the server's clock is exchanged once more
-            response = self._send(method, path, params, body, repeatable)
+        response = self._send(method, path, params, body, repeatable=repeatable)
+        if response.status_code == 401 and self._personal:
+            with self._lock:
+                self._access_until = 0.0  # it ran out by the server's clock: exchange once more
+            response = self._send(method, path, params, body, repeatable=repeatable)
         if response.status_code < 300 or response.status_code in accept:
             return response
         if response.is_redirect:
@@ -177,7 +199,16 @@ class Server:
         """JSON of a PATCH."""
         return self._json(self.request("PATCH", path, params=params, body=body))
 
-    def _send(self, method: str, path: str, params: Any, body: Any, repeatable: bool) -> requests.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Any,
+        body: Any,
+        *,
+        repeatable: bool,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
         http = self._sessions[self._retries if repeatable else 0]
         try:
             return http.request(
@@ -185,7 +216,7 @@ class Server:
                 self.url + path,
                 params=params,
                 json=body,
-                headers=self.authorization(),
+                headers=self.authorization() if headers is None else headers,
                 timeout=self.timeout,
                 allow_redirects=False,
             )

@@ -1,0 +1,77 @@
+"""What a labelling configuration says about images."""
+
+import pytest
+
+from labelonce.errors import ConfigurationError, NotFound, UnsupportedProject
+from labelonce.label_studio.project import ImageField, parse_configuration, read_project
+from labelonce.label_studio.server import Server
+from studio import Person
+
+LABEL = '<RectangleLabels name="label" toName="image"><Label value="Object"/></RectangleLabels>'
+
+REPEATED = (
+    '<View><Repeater on="$images" indexFlag="{{idx}}"><Image name="i_{{idx}}" value="$images[{{idx}}].url"/>'
+    '<Choices name="c_{{idx}}" toName="i_{{idx}}"><Choice value="a"/></Choices></Repeater></View>'
+)
+
+
+def fields(objects: str) -> tuple[ImageField, ...]:
+    return parse_configuration(f"<View>{objects}{LABEL}</View>")[0]
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ('<Image name="image" value="$photo"/>', [ImageField("photo")]),
+        ('<image name="image" value="$photo"/>', [ImageField("photo")]),
+        ('<IMAGE name="image" value="$photo"/>', [ImageField("photo")]),
+        ('<Image name="image" valueList="$photos"/>', [ImageField("photos", is_list=True)]),
+        ('<Image name="image" value="$a"/><Image name="b" value="$b"/>', [ImageField("a"), ImageField("b")]),
+        ('<View><Image name="image" value="$deep"/></View>', [ImageField("deep")]),
+        ('<Image name="image" value="$with-dash_1"/>', [ImageField("with-dash_1")]),
+    ],
+)
+def test_image_fields(objects, expected):
+    assert fields(objects) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ('<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>', "no Image"),
+        (f'<View><Image name="image" value="http://host/fixed.png"/>{LABEL}</View>', "does not come from"),
+        (f'<View><Image name="image" value="http://host/$id.png"/>{LABEL}</View>', "does not come from"),
+        (REPEATED, "Repeater"),
+        ("<View><Image", "cannot be read"),
+        ("<View></View>", "no Image"),
+    ],
+)
+def test_what_cannot_be_handled(config, text):
+    with pytest.raises(UnsupportedProject, match=text):
+        parse_configuration(config)
+
+
+def test_other_objects_that_people_label_count():
+    config = (
+        '<View><Image name="image" value="$image"/><Text name="question" value="$question"/>'
+        '<Text name="hint" value="$hint"/><TextArea name="answer" toName="question"/></View>'
+    )
+    assert parse_configuration(config) == ((ImageField("image"),), ("question",))
+
+
+def test_a_real_project(labels):
+    owner, connection = Person(labels.url, labels.token), Server(labels.url, labels.token)
+    config = f'<View><image name="image" value="$first"/><Image name="more" valueList="$rest"/>{LABEL}</View>'
+    number = owner.project(config)
+    owner.import_tasks(number, [{"first": "a.png", "rest": ["b.png", "c.png"]}])
+    project = read_project(connection, number)
+    assert project.fields == (ImageField("first"), ImageField("rest", is_list=True))
+    assert project.images({"first": "a.png", "rest": ["b.png", "c.png"]}) == ("a.png", "b.png", "c.png")
+    for data in ({"first": "a.png"}, {"first": "", "rest": ["b.png"]}, {"first": "a.png", "rest": [None]}, {}):
+        with pytest.raises(ValueError, match="no image under"):
+            project.images(data)
+    with pytest.raises(NotFound, match="Project 99999 does not exist"):
+        read_project(connection, 99999)
+    with pytest.raises(ConfigurationError, match="Which project"):
+        read_project(connection, None)
+    assert connection.writes == 0
