@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labelonce.errors import LabelOnceError
+from labelonce.errors import AccessDenied, LabelOnceError, ServerError
 from labelonce.label_studio.listing import TaskState, read_all
 from labelonce.label_studio.project import read_project
 from labelonce.label_studio.server import Server
@@ -28,7 +28,9 @@ def examine(settings: Settings, progress: Progress) -> Iterator[Finding]:
         yield Finding(check, True, f"{server.url}, a token is given")
         check = "server"
         answer = server.get("/api/version")
-        yield Finding(check, True, f"Label Studio {answer.get('release', 'of unknown version')} answers")
+        if not isinstance(answer, dict) or "release" not in answer:
+            raise ServerError(f"What answers at {server.url} is not Label Studio. Check the address.")
+        yield Finding(check, True, f"Label Studio {answer['release']} answers")
         check = "token"
         user = server.get("/api/current-user/whoami")
         yield Finding(check, True, f"accepted, as {user.get('email') or user.get('username')}")
@@ -40,12 +42,14 @@ def examine(settings: Settings, progress: Progress) -> Iterator[Finding]:
         keys = ", ".join(field.key for field in project.fields)
         yield Finding(check, True, f"{project.id} ({project.title}), images under: {keys}")
         check = "skips"
-        yield _skips(list(read_all(server, project.id, progress).values()))
+        yield _skips(project.id, list(read_all(server, project.id, progress).values()))
     except LabelOnceError as error:
+        if check == "server" and isinstance(error, AccessDenied):
+            check = "token"  # a personal access token is exchanged before anything else
         yield Finding(check, False, str(error))
 
 
-def _skips(states: list[TaskState]) -> Finding:
+def _skips(project: int, states: list[TaskState]) -> Finding:
     own = [state for state in states if state.own_skip is not None]
     back = [state for state in own if not state.is_labeled]
     if back:
@@ -53,6 +57,6 @@ def _skips(states: list[TaskState]) -> Finding:
             "skips",
             False,
             f"{len(back):,} of {len(own):,} skipped duplicates would come back to annotators, because the project's "
-            "settings or these tasks were changed since. Mend it with: labelonce run",
+            f"settings or these tasks were changed since. Mend it with: labelonce run --project {project}",
         )
     return Finding("skips", True, f"{len(own):,} duplicates are skipped, none of them comes back to annotators")

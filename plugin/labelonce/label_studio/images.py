@@ -1,15 +1,15 @@
 """Bytes of a task's images: uploads, local files, http(s), data URIs and cloud URIs."""
 
 import base64
-import binascii
 import threading
 import time
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from labelonce.errors import ImageUnavailable, ServerError
-from labelonce.label_studio.server import Server, session
+from labelonce.label_studio.server import Server, reason, session, timeouts
 
 CLOUD_SCHEMES = frozenset({"s3", "s3s", "gs", "azure-blob", "redis"})
 MAX_REDIRECTS = 5
@@ -45,9 +45,19 @@ class ImageReader:
             Missing, refused, too large, too slow, or of a kind that cannot be fetched.
         """
         location = location.strip()
+        if not location:
+            raise ImageUnavailable("the task's image is an empty text")
         if location[:5].lower() == "data:":
             return self._limited(_data_uri(location))
-        return self._fetch(self._url(task_id, location))
+        shown = _shown(location)
+        try:
+            return self._fetch(self._url(task_id, location), shown)
+        except ServerError as error:
+            raise ImageUnavailable(f"{shown}: {error}") from None
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise ImageUnavailable(f"{shown} cannot be fetched: {reason(error)}") from None
+        except ValueError:
+            raise ImageUnavailable(f"{shown} cannot be fetched: the URL is malformed") from None
 
     def _url(self, task_id: int, location: str) -> str:
         scheme = urlsplit(location).scheme.lower()
@@ -56,9 +66,6 @@ class ImageReader:
             uri = base64.urlsafe_b64encode(location.encode()).decode()
             return f"{base}/tasks/{task_id}/resolve/?fileuri={uri}"
         if scheme in ("http", "https"):
-            if self._server.owns(location):  # a server that knows itself by another of its names
-                parts = urlsplit(location)
-                return "{0.scheme}://{0.netloc}".format(urlsplit(base)) + parts._replace(scheme="", netloc="").geturl()
             return location
         if location.startswith("//"):
             return f"{urlsplit(base).scheme}:{location}"
@@ -67,45 +74,58 @@ class ImageReader:
             return base + location.removeprefix(prefix) if location.startswith(prefix + "/") else base + location
         raise ImageUnavailable(f"labelonce cannot fetch {_shown(location)}: it is not a URL that Label Studio serves")
 
-    def _fetch(self, url: str) -> bytes:
+    def _at_home(self, url: str) -> str:
+        """A URL of Label Studio's at the address that was given for it.
+
+        The server may know itself by another of its names. And a URL that two parsers read differently cannot lead
+        the token elsewhere.
+        """
+        parts = urlsplit(url)
+        return (
+            "{0.scheme}://{0.netloc}".format(urlsplit(self._server.url)) + parts._replace(scheme="", netloc="").geturl()
+        )
+
+    def _fetch(self, url: str, shown: str) -> bytes:
         deadline = time.monotonic() + 10 * self._timeout
+        dropped = False
         for _ in range(MAX_REDIRECTS + 1):
             own = self._server.owns(url)
-            try:
-                headers = self._server.authorization() if own else {}
-                with self._http().get(
-                    url, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
-                ) as response:
-                    if response.is_redirect:
-                        url = urljoin(url, response.headers["Location"])
-                        if urlsplit(url).scheme not in ("http", "https"):
-                            raise ImageUnavailable(f"sent on to {_shown(url)}, which is not http(s)")
-                        if own and "/user/login" in urlsplit(url).path:
-                            raise ImageUnavailable("Label Studio asks for a login: the token's user may not see it")
-                        continue
-                    if response.status_code != 200:
-                        raise ImageUnavailable(f"{_shown(url)} answered {response.status_code}")
-                    return self._body(response, url, deadline)
-            except ServerError as error:
-                raise ImageUnavailable(str(error)) from None
-            except (requests.RequestException, ValueError) as error:
-                raise ImageUnavailable(f"{_shown(url)} cannot be fetched ({type(error).__name__})") from None
-        raise ImageUnavailable(f"{_shown(url)}: more than {MAX_REDIRECTS} redirects")
+            if own:
+                url = self._at_home(url)
+            headers = self._server.authorization() if own else {}
+            with self._http().get(
+                url, headers=headers, timeout=timeouts(self._timeout), stream=True, allow_redirects=False
+            ) as response:
+                if response.is_redirect:
+                    url = urljoin(url, response.headers["Location"])
+                    if urlsplit(url).scheme not in ("http", "https"):
+                        raise ImageUnavailable(f"{shown} is sent on to {_shown(url)}, which is not http(s)")
+                    if own and "/user/login" in urlsplit(url).path:
+                        raise ImageUnavailable(f"{shown}: Label Studio asks for a login, its user may not see it")
+                    continue
+                if response.status_code == 401 and own and not dropped and self._server.drop(headers):
+                    dropped = True
+                    continue
+                if response.status_code != 200:
+                    raise ImageUnavailable(f"{shown} {_refused(response.status_code, own)}")
+                return self._body(response, shown, deadline)
+        raise ImageUnavailable(f"{shown}: more than {MAX_REDIRECTS} redirects")
 
-    def _body(self, response: requests.Response, url: str, deadline: float) -> bytes:
+    def _body(self, response: requests.Response, shown: str, deadline: float) -> bytes:
         promised = response.headers.get("Content-Length", "")
         if promised.isdigit() and int(promised) > self._max_bytes:
             raise self._too_large(int(promised))
         parts, size = [], 0
-        for part in response.iter_content(CHUNK):
+        # read1 returns what has come: a server that drips would hold a read of a whole chunk up for ever
+        while part := response.raw.read1(CHUNK, decode_content=True):
             size += len(part)
             parts.append(part)
             if size > self._max_bytes:
                 raise self._too_large(size)
             if time.monotonic() > deadline:
-                raise ImageUnavailable(f"{_shown(url)} takes more than {10 * self._timeout:g} s")
+                raise ImageUnavailable(f"{shown} takes more than {10 * self._timeout:g} s")
         if promised.isdigit() and "Content-Encoding" not in response.headers and size < int(promised):
-            raise ImageUnavailable(f"{_shown(url)} broke off after {size:,} of {int(promised):,} bytes")
+            raise ImageUnavailable(f"{shown} broke off after {size:,} of {int(promised):,} bytes")
         return b"".join(parts)
 
     def _limited(self, data: bytes) -> bytes:
@@ -124,20 +144,46 @@ class ImageReader:
         return made
 
 
+def _refused(status: int, own: bool) -> str:
+    if status in (401, 403):
+        who = (
+            "Label Studio does not let the token's user see it"
+            if own
+            else "its host wants a login, or the link ran out"
+        )
+        return f"answered {status}: {who}"
+    if status in (404, 410):
+        return f"answered {status}: " + ("Label Studio finds no such file" if own else "there is no such file")
+    if status == 424 and own:
+        return f"answered {status}: Label Studio cannot get it from its storage"
+    if status == 500 and own:
+        return f"answered {status}: Label Studio fails on it, as it does when an uploaded file is gone"
+    return f"answered {status}"
+
+
 def _data_uri(location: str) -> bytes:
     header, comma, content = location[5:].partition(",")
     try:
         if not comma:
             raise ValueError
-        raw = unquote_to_bytes(content)
-        return base64.b64decode(raw, validate=False) if header.lower().endswith(";base64") else raw
-    except (ValueError, binascii.Error):
-        raise ImageUnavailable("the data URI is malformed") from None
+        data = unquote_to_bytes(content)
+        if "".join(header.split()).lower().endswith(";base64"):
+            packed = b"".join(data.split()).rstrip(b"=")
+            data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+        if not data:
+            raise ValueError
+    except ValueError:
+        raise ImageUnavailable("the data URI is malformed or empty") from None
+    return data
 
 
 def _shown(url: str) -> str:
-    """A URL for a message: without its query, which may be a signature, and not endless."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"[:200] if parts.scheme else parts.path[:200]
+    """A URL for a message: not endless, and without its query, which may be a signature, and without a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a malformed URL"
+    text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
+    if parts.path.endswith("/data/local-files/") and parts.query.startswith("d="):
+        text += f"?{parts.query.partition('&')[0]}"  # the name of the file
+    return text[:200]

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelonce.errors import ConfigurationError, NotFound, UnsupportedProject
+from labelonce.errors import ConfigurationError, NotFound, ServerError, UnsupportedProject
 from labelonce.label_studio.server import Server
 
 IGNORE_SKIPPED = "IGNORE_SKIPPED"
-VARIABLE = re.compile(r"\$([^\s,$\[\]{}]+)")
+VARIABLE = re.compile(r"\$([^\s,$\[\]{}]+(?:\[\d+\][^\s,$\[\]{}]*)*)")
+SELF_LABELLED = frozenset({"chat", "reactcode"})  # objects that are their own control
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Project:
         """
         found: list[str] = []
         for field in self.fields:
-            value = data.get(field.key)
+            value = _value(data, field.key)
             values = value if field.is_list and isinstance(value, list) else [value]
             images = [one for one in values if isinstance(one, str) and one.strip()]
             if not images or len(images) < len(values):
@@ -59,7 +60,22 @@ class Project:
 
     def context(self, data: Mapping[str, Any]) -> str:
         """What else is labelled in a task, as one comparable text."""
-        return repr([data.get(key) for key in self.context_keys]) if self.context_keys else ""
+        return repr([_value(data, key) for key in self.context_keys]) if self.context_keys else ""
+
+
+def _value(data: Mapping[str, Any], key: str) -> Any:
+    """The value under a key, which may lead into what is nested, as in ``image.url`` or ``images[0]``."""
+    if key in data:
+        return data[key]
+    found: Any = data
+    for step in re.findall(r"[^.\[\]]+", key):
+        if isinstance(found, Mapping):
+            found = found.get(step)
+        elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            return None
+    return found
 
 
 def read_project(server: Server, project_id: int | None) -> Project:
@@ -78,15 +94,18 @@ def read_project(server: Server, project_id: int | None) -> Project:
         answer = server.get(f"/api/projects/{project_id}/")
     except NotFound:
         raise NotFound(f"Project {project_id} does not exist at {server.url}, or this user may not see it.") from None
-    fields, context_keys = parse_configuration(answer["label_config"])
-    return Project(
-        id=answer["id"],
-        title=answer["title"],
-        skip_queue=answer["skip_queue"],
-        maximum_annotations=answer["maximum_annotations"],
-        fields=fields,
-        context_keys=context_keys,
-    )
+    try:
+        fields, context_keys = parse_configuration(answer["label_config"])
+        return Project(
+            id=answer["id"],
+            title=answer["title"],
+            skip_queue=answer["skip_queue"],
+            maximum_annotations=answer["maximum_annotations"],
+            fields=fields,
+            context_keys=context_keys,
+        )
+    except (KeyError, TypeError):
+        raise ServerError(f"{server.url} describes no project as Label Studio does. Check the address.") from None
 
 
 def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tuple[str, ...]]:
@@ -100,32 +119,39 @@ def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tupl
     from label_studio_sdk.label_interface.interface import LabelInterface
 
     try:
-        interface = LabelInterface(label_config)
-        objects, controls = list(interface.objects), list(interface.controls)
+        *_, root = LabelInterface(label_config).parse(label_config)
     except Exception as error:  # the SDK raises errors of several libraries here
-        raise UnsupportedProject(f"The labelling configuration cannot be read: {str(error)[:200]}") from None
-    labelled = {name for control in controls for name in (control.to_name or [])}
+        raise UnsupportedProject(
+            f"The labelling configuration cannot be read: {str(error)[:200]}. Save it in the project's settings."
+        ) from None
+    # Label Studio takes tags and attributes in any letter case, and the SDK's own lists miss some of them
+    found = [
+        (tag.tag.lower(), {name.lower(): text.strip() for name, text in tag.attrib.items()})
+        for tag in root.iter()
+        if isinstance(tag.tag, str)  # a comment's is not
+    ]
+    labelled = {name.strip() for _, given in found for name in given.get("toname", "").split(",")}
     fields: list[ImageField] = []
     context_keys: list[str] = []
-    for tag in objects:
-        attributes = {name.lower(): value for name, value in (tag.attr or {}).items()}
-        value = attributes.get("valuelist") or attributes.get("value") or tag.value or ""
+    for kind, given in found:
+        name, value = given.get("name", ""), given.get("valuelist") or given.get("value", "")
         variable = VARIABLE.fullmatch(value)
-        if (tag.tag or "").lower() != "image":
-            if tag.name in labelled and variable:
-                context_keys.append(variable[1])
+        if kind != "image":
+            if "toname" in given or kind in SELF_LABELLED or (name and name in labelled):
+                keys = [variable[1]] if variable else re.findall(r"\$(\w+)", value)
+                context_keys += [key for key in keys if key not in context_keys]
         elif "{{" in value:
             raise UnsupportedProject(
-                f"The Image tag {tag.name!r} stands in a Repeater, which labelonce cannot compare. "
+                f"The Image tag {name!r} stands in a Repeater, which labelonce cannot compare. "
                 "Use an Image tag with valueList instead."
             )
         elif not variable:
             raise UnsupportedProject(
-                f"The Image tag {tag.name!r} shows {value!r}, which does not come from the task's data: every task has "
-                'the same picture. Use a variable, as in value="$image".'
+                f"The Image tag {name!r} shows {value!r}, which does not come from the task's data alone. "
+                'Use a variable, as in value="$image".'
             )
         else:
-            fields.append(ImageField(variable[1], is_list="valuelist" in attributes))
+            fields.append(ImageField(variable[1], is_list=bool(given.get("valuelist"))))
     if not fields:
         raise UnsupportedProject("The labelling configuration has no Image tag: there is nothing to compare.")
     return tuple(fields), tuple(context_keys)

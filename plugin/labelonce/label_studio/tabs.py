@@ -11,6 +11,15 @@ from labelonce.planning import Role
 TO_LABEL = "labelonce: to label"
 DUPLICATES = "labelonce: duplicates"
 MARK = "labelonce"  # a key of our own in a tab's data; the server keeps it
+# columns that would push the images and tags out of sight; people can show them again
+HIDDEN = [
+    f"tasks:{column}"
+    for column in (
+        "inner_id", "total_predictions", "annotators", "annotations_results", "annotations_ids", "predictions_score",
+        "predictions_model_versions", "predictions_results", "file_upload", "storage_filename", "created_at",
+        "updated_at", "updated_by", "avg_lead_time", "draft_exists",
+    )
+]  # fmt: skip
 
 
 def _filter(key: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
@@ -29,13 +38,15 @@ def _wanted() -> dict[str, dict[str, Any]]:
             "title": TO_LABEL,
             "type": "list",
             "target": "tasks",
+            "hiddenColumns": {"explore": HIDDEN, "labeling": HIDDEN},
             "filters": {"conjunction": "or", "items": [*kept, untagged]},
         },
         DUPLICATES: {
             "title": DUPLICATES,
             "type": "grid",
             "target": "tasks",
-            "gridWidth": 4,
+            "gridWidth": 5,
+            "hiddenColumns": {"explore": HIDDEN, "labeling": HIDDEN},
             "filters": {"conjunction": "and", "items": [grouped]},
             "ordering": [f"tasks:data.{marks.REPRESENTATIVE}"],
         },
