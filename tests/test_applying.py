@@ -226,6 +226,14 @@ def test_undo_leaves_no_trace(owner, annotator, connection, options):
     assert connection.writes == writes
 
 
+def test_undo_does_not_mind_what_the_configuration_became(owner, connection):
+    project, _, plan = make(owner)
+    apply_plan(connection, plan, QUIET)
+    text = '<View><Text name="text" value="$note"/><TextArea name="answer" toName="text"/></View>'
+    owner.call("PATCH", f"/api/projects/{project}/", json={"label_config": text})
+    assert undo(connection, read_project(connection, project, with_images=False), QUIET).skips == 4
+
+
 def test_undo_leaves_what_a_person_made_of_a_skip(owner, annotator, connection):
     project, tasks, plan = make(owner)
     apply_plan(connection, plan, QUIET)

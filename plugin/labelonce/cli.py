@@ -120,7 +120,7 @@ def apply(plan_file: Path, json_output: bool, **values: Any) -> None:
         raise PlanError(
             f"This plan was made for project {made.project}, but the settings name project {settings.project}."
         )
-    server, project = _connect(replace(settings, project=made.project))
+    server, project = _connect(replace(settings, project=made.project), with_images=False)
     _apply(server, project, made, settings, progress, json_output)
 
 
@@ -159,7 +159,7 @@ def undo(json_output: bool, **values: Any) -> None:
     from labelonce import report
     from labelonce.label_studio.undoing import undo as undo_project
 
-    server, project = _connect(settings_from(values))
+    server, project = _connect(settings_from(values), with_images=False)
     undone = undo_project(server, project, visible_progress())
     if json_output:
         report.print_json(undone=undone)
@@ -187,7 +187,7 @@ def report(json_output: bool, **values: Any) -> None:
     from labelonce.savings import savings
 
     settings = settings_from(values)
-    server, project = _connect(settings)
+    server, project = _connect(settings, with_images=False)
     states = read_all(server, project.id, visible_progress()).values()
     duplicates = [state for state in states if state.own_skip or state.tags.get(marks.ROLE) == Role.DUPLICATE.value]
     found = savings(
@@ -258,11 +258,11 @@ def _server(settings: Settings) -> "Server":
     return Server(settings.url, settings.api_key, timeout=settings.timeout, connections=settings.connections)
 
 
-def _connect(settings: Settings) -> "tuple[Server, Project]":
+def _connect(settings: Settings, *, with_images: bool = True) -> "tuple[Server, Project]":
     from labelonce.label_studio.project import read_project
 
     server = _server(settings)
-    return server, read_project(server, settings.project)
+    return server, read_project(server, settings.project, with_images=with_images)
 
 
 def _plan_project(server: "Server", project: "Project", settings: Settings, progress: Progress) -> "Plan":

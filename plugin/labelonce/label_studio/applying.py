@@ -71,12 +71,12 @@ def apply_plan(
         raise PlanError("This plan was made on a folder, so there is no project to apply it to.")
     if plan.source != server.url:
         raise PlanError(f"This plan was made for {plan.source}, not for {server.url}. Make it anew.")
-    project = read_project(server, plan.project)
+    project = read_project(server, plan.project, with_images=False)
     tabs.make_tabs(server, project)
     if mark == "skip" and ignore_skipped and project.skip_queue != IGNORE_SKIPPED:
         tabs.remember_setting(server, project)
         server.patch(f"/api/projects/{project.id}/", {"skip_queue": IGNORE_SKIPPED})
-        project = read_project(server, project.id)
+        project = read_project(server, project.id, with_images=False)
     application = _Application(server, project, plan, progress, skips=mark == "skip")
     application.lift_unwanted()
     application.skip_duplicates()

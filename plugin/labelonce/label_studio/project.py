@@ -78,8 +78,14 @@ def _value(data: Mapping[str, Any], key: str) -> Any:
     return found
 
 
-def read_project(server: Server, project_id: int | None) -> Project:
+def read_project(server: Server, project_id: int | None, *, with_images: bool = True) -> Project:
     """Ask the server for a project.
+
+    Parameters
+    ----------
+    with_images
+        Whether the images are to be compared. Without, the labelling configuration does not matter, and `fields` is
+        empty: what was made can be undone whatever the configuration has become.
 
     Raises
     ------
@@ -95,7 +101,7 @@ def read_project(server: Server, project_id: int | None) -> Project:
     except NotFound:
         raise NotFound(f"Project {project_id} does not exist at {server.url}, or this user may not see it.") from None
     try:
-        fields, context_keys = parse_configuration(answer["label_config"])
+        fields, context_keys = parse_configuration(answer["label_config"]) if with_images else ((), ())
         return Project(
             id=answer["id"],
             title=answer["title"],
