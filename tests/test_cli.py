@@ -222,10 +222,9 @@ def test_control_c_ends_soon(start, tmp_path):
         if "reading" in line:
             break
     process.send_signal(signal.SIGINT)
-    began = time.monotonic()
     out, err = process.communicate(timeout=60)
-    assert time.monotonic() - began < 2
     assert (process.returncode, out) == (130, "")
+    assert err.count("reading") < 30  # of 60: the others were not begun
     assert err.splitlines()[-1] == "Interrupted. Run it again: it continues where it stopped."
     assert "Traceback" not in err
 
