@@ -18,7 +18,7 @@ YES: Final = "yes"
 CLEARED: Final = ""  # a data key can be emptied in bulk, but removed one task at a time only
 
 MARK_TYPE: Final = "labelonce"
-NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://pypi.org/project/labelonce/")
+NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "labelonce")
 
 
 def skip(project_id: int, task_id: int, created_at: str, decision: Decision) -> dict[str, Any]:
