@@ -250,8 +250,8 @@ class TestVGG16Weights:
         import keras
 
         def offline(**_: Any) -> None:
-            print("Downloading data from https://storage.googleapis.com")
-            raise Exception("URL fetch failure on https://storage.googleapis.com: None -- no route")
+            print("Downloading data from https://weights.example")
+            raise Exception("URL fetch failure on https://weights.example: None -- no route")
 
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         monkeypatch.setattr(keras.applications, "VGG16", offline)
