@@ -209,7 +209,10 @@ def test_plans_that_cannot_be_applied(run, tmp_path):
 
 
 SLOW = (
-    SMALL + "import time; from labelonce.sources.folder import FolderSource as F; read = F.read\n"
+    # a shell's background jobs are born deaf to Ctrl-C, and so would the tests' processes be there
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    + SMALL
+    + "import time; from labelonce.sources.folder import FolderSource as F; read = F.read\n"
     "F.read = lambda *a: (time.sleep(0.3), print('reading', file=__import__('sys').stderr, flush=True), read(*a))[2]\n"
 )
 
@@ -267,7 +270,7 @@ def test_names_that_the_terminal_cannot_show(run, tmp_path):
 
 
 def test_an_unexpected_error_does_not_show_the_key(run):
-    broken = SMALL + "import labelonce.label_studio.project as p\ndef fail(*a): raise RuntimeError(a)\n"
+    broken = SMALL + "import labelonce.label_studio.project as p\ndef fail(*a, **k): raise RuntimeError(a)\n"
     code, _, err = run(
         "plan", "--project", "3", before=broken + "p.read_project = fail\n",
         LABEL_STUDIO_URL="http://127.0.0.1:9", LABEL_STUDIO_API_KEY=KEY,
