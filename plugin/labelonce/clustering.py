@@ -32,7 +32,7 @@ class Preference:
 
 
 def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Cluster the nodes of a sparse graph with scikit-learn's DBSCAN.
+    """Cluster the nodes of a sparse graph by DBSCAN (Ester et al., 1996).
 
     Parameters
     ----------
@@ -52,14 +52,40 @@ def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArr
     (n,) int64
         Cluster of each node; -1, DBSCAN's noise, are the nodes in no cluster.
     """
-    from scipy.sparse import coo_matrix
-    from sklearn.cluster import DBSCAN
-    from sklearn.neighbors import sort_graph_by_row_values
-
     if n == 0:
         return np.zeros(0, np.int64)
     near = pairs.similarity >= np.float32(1.0 - eps)  # in float32, as the pairs were sought
     left, right = pairs.left[near], pairs.right[near]
+    if min_samples <= 2:
+        return _components(n, left, right, weight >= min_samples)
+    return _dbscan(n, left, right, min_samples, weight)
+
+
+def _components(
+    n: int, left: NDArray[np.int64], right: NDArray[np.int64], alone: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """DBSCAN's clusters where one neighbour makes a core: the connected components, noise being what is alone.
+
+    scikit-learn would say the same, but takes longer to import than a small project takes to be clustered.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    _, component = connected_components(coo_matrix((np.ones(len(left), bool), (left, right)), shape=(n, n)))
+    clustered = alone.copy()
+    clustered[left] = clustered[right] = True
+    labels = np.full(n, NOISE, np.int64)
+    labels[clustered] = np.unique(component[clustered], return_inverse=True)[1]
+    return labels
+
+
+def _dbscan(
+    n: int, left: NDArray[np.int64], right: NDArray[np.int64], min_samples: int, weight: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    from scipy.sparse import coo_matrix
+    from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import sort_graph_by_row_values
+
     itself = np.arange(n)
     rows, columns = np.concatenate([left, right, itself]), np.concatenate([right, left, itself])
     # DBSCAN only asks whether a distance is within eps: one distance for all edges is enough, and equal nodes do not

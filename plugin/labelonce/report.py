@@ -53,6 +53,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"  model {shaped['model']}, pairs from {shaped['similarity']:g} % similarity, "
         f"verification {shaped['verify']}, representatives {shaped['representatives']}"
     )
+    if shaped.get("level"):
+        yield f"  level {shaped['level']}: {shaped['level_reason']}"
     yield (
         f"  {len(plan.decisions):,} tasks: {counts[Role.UNIQUE]:,} unique, {counts[Role.REPRESENTATIVE]:,} stand for "
         f"{counts[Role.DUPLICATE]:,} duplicates, {plan.clusters():,} clusters{kept}"

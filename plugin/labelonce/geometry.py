@@ -1,0 +1,132 @@
+"""How one picture lies on another: found from their corners, or from their pixels where there are too few.
+
+Corners are matched by a ratio test (Lowe, 2004), and the transform that most of them agree on is found by RANSAC
+(Fischler and Bolles, 1981). Pictures without corners are aligned by ECC (Evangelidis and Psarakis, 2008).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from labelonce.features import Features
+
+RATIO = 0.8  # of the distances of the best and the second best match
+REPROJECTION = 8.0  # pixels of the frame, whose long side is 320: parallax and things that move a little are within it
+ITERATIONS = 500
+LEAST_CORNERS = 6  # a transform of four unknowns always fits two points; below this nothing is proven
+CORRELATION = 0.6  # of ECC, below which it found nothing
+SAME_SHAPE = 0.03  # of aspect ratios that differ by rounding only
+
+_GRID = np.stack(np.meshgrid(np.linspace(0.01, 0.99, 21), np.linspace(0.01, 0.99, 21)), -1).reshape(-1, 2)
+
+Transform = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How picture `b` lies on picture `a`.
+
+    Parameters
+    ----------
+    transform
+        (2, 3) float64. From pixels of b's small picture to pixels of a's; None where nothing was found.
+    matches
+        Corners that look alike.
+    inliers
+        Those of them that agree on the transform.
+    scale
+        Size of b's pixels on a, as a share of a's, both taken to the same frame.
+    overlap
+        Share of each picture, 0 to 1, that lies inside the other: of a, of b.
+    """
+
+    transform: Transform | None
+    matches: int = 0
+    inliers: int = 0
+    scale: float = 0.0
+    overlap: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def share(self) -> float:
+        """Inliers among the matches, 0 to 1."""
+        return self.inliers / self.matches if self.matches else 0.0
+
+
+def fill(a: Features, b: Features) -> Alignment | None:
+    """The alignment of pictures that fill the same frame; None where their shapes differ."""
+    (a_width, a_height), (b_width, b_height) = a.size, b.size
+    if abs(np.log(a_width * b_height / (a_height * b_width))) > SAME_SHAPE:
+        return None
+    (height, width), (rows, columns) = a.small.shape[:2], b.small.shape[:2]
+    x, y = width / columns, height / rows  # pixels are places in the middle of their area
+    return Alignment(np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5]]), scale=1.0, overlap=(1.0, 1.0))
+
+
+def align_corners(a: Features, b: Features) -> Alignment:
+    """The similarity transform that most of the corners agree on.
+
+    It depends on the two pictures alone: OpenCV's RANSAC starts its generator anew in each call.
+    """
+    source, target = _matches(a, b)
+    if len(source) < LEAST_CORNERS:
+        return Alignment(None, len(source))
+    found, mask = cv2.estimateAffinePartial2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=REPROJECTION, maxIters=ITERATIONS
+    )
+    if found is None or not np.isfinite(found).all():
+        return Alignment(None, len(source))
+    transform, inliers = np.asarray(found, np.float64), int(mask.sum())
+    scale = float(np.hypot(transform[0, 0], transform[1, 0]))
+    if not 1e-3 < scale < 1e3:
+        return Alignment(None, len(source), inliers, scale)
+    overlap = _overlap(transform, a.size, b.size)
+    small = transform.copy()
+    small[:, 2] = transform[:, 2] / 2 + (transform[:, :2].sum(axis=1) - 1) / 4  # small pictures are half as large
+    return Alignment(small, len(source), inliers, scale, overlap)
+
+
+def align_pixels(a: Features, b: Features) -> Alignment:
+    """The affine transform that makes the pixels agree, starting from "they fill the same frame"."""
+    gray_a, gray_b = (cv2.cvtColor(one.small, cv2.COLOR_RGB2GRAY) for one in (a, b))
+    (a_height, a_width), (b_height, b_width) = gray_a.shape, gray_b.shape
+    start = np.array([[b_width / a_width, 0, 0], [0, b_height / a_height, 0]], np.float32)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-4)
+    try:
+        correlation, found = cv2.findTransformECC(gray_a, gray_b, start, cv2.MOTION_AFFINE, stop, None, 5)  # type: ignore[call-overload]
+    except cv2.error:  # it does not converge
+        return Alignment(None)
+    onto_b = np.asarray(found, np.float64)
+    if not correlation >= CORRELATION or not np.isfinite(onto_b).all():
+        return Alignment(None)
+    scale = float(np.sqrt(abs(np.linalg.det(onto_b[:, :2]))))
+    if not 1e-3 < scale < 1e3:
+        return Alignment(None)
+    transform = np.asarray(cv2.invertAffineTransform(onto_b), np.float64)
+    overlap = _overlap(transform, (a_width, a_height), (b_width, b_height))
+    return Alignment(transform, scale=1 / scale, overlap=overlap)
+
+
+def _matches(a: Features, b: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Corners of `b` and the corners of `a` that they match, (m, 2) each, by the ratio test."""
+    (a_points, a_descriptors), (b_points, b_descriptors) = a.corners, b.corners
+    if min(len(a_points), len(b_points)) < LEAST_CORNERS:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    distance, nearest = cv2.batchDistance(b_descriptors, a_descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    good = distance[:, 0] < RATIO * distance[:, 1]
+    return b_points[good], a_points[nearest[good, 0]]
+
+
+def _overlap(transform: Transform, a: tuple[int, int], b: tuple[int, int]) -> tuple[float, float]:
+    """Share of each picture inside the other; `transform` maps `b` on `a`.
+
+    Counted on a grid of points: OpenCV's `intersectConvexConvex` is wrong on nearly coincident outlines.
+    """
+    back = np.asarray(cv2.invertAffineTransform(transform), np.float64)
+    return _inside(back, a, b), _inside(transform, b, a)
+
+
+def _inside(transform: Transform, source: tuple[int, int], target: tuple[int, int]) -> float:
+    mapped = (_GRID * source) @ transform[:, :2].T + transform[:, 2]
+    return float(((mapped >= 0) & (mapped <= target)).all(axis=1).mean())

@@ -1,0 +1,100 @@
+"""How alike two pictures have to be: three levels, the thresholds behind them, and which one a project asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from labelonce.settings import Settings
+
+# Label Studio's control tags by what they do with an image, in lower case.
+PLACING = frozenset(
+    f"{shape}{labels}"
+    for shape in ("rectangle", "polygon", "ellipse", "brush", "keypoint", "bitmask", "vector", "magicwand", "cuboid")
+    for labels in ("", "labels")
+)
+JUDGING = frozenset({"choices", "rating", "taxonomy", "textarea", "number", "datetime", "pairwise", "ranker"})
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When two pictures show the same.
+
+    Parameters
+    ----------
+    inliers
+        Least number of corners that agree on one transform. Eight let look-alikes through, fifteen lose true pairs.
+    inlier_share
+        Least share of them, 0 to 1, among the corners that look alike. Edited copies stay above .5, 99 of 100 next
+        frames of a video above .35; repeating patterns, where corners match at random, seldom reach it.
+    scale
+        Largest ratio of the two pictures' scales.
+    overlap
+        Least share of each picture, 0 to 1, that lies inside the other: more than half; .65 loses next frames.
+    change
+        Largest connected area that may differ after alignment, as a share of the overlap, 0 to 1.
+    agreement
+        Least agreement of the aligned pictures as a whole.
+    similarity
+        Least cosine similarity of the embeddings of pictures that are taken for the same without asking their
+        corners, because they agree as they lie.
+    plain_similarity
+        Least cosine similarity of the embeddings of pictures that have too few corners to be aligned by them.
+    plain_change
+        `change` for pictures whose corners do not speak for them, whatever the level.
+    """
+
+    inliers: int = 12
+    inlier_share: float = 0.35
+    scale: float = 2.5
+    overlap: float = 0.55
+    change: float = 0.012
+    agreement: float = 0.3
+    similarity: float = 0.75
+    plain_similarity: float = 0.9
+    plain_change: float = 0.012
+
+
+COPIES, NEAR, SCENE = "copies", "near", "scene"
+LEVELS = {
+    COPIES: Rules(inlier_share=0.5, change=0.006, agreement=0.8),
+    NEAR: Rules(),
+    SCENE: Rules(change=0.9),
+}
+
+
+def level_for(controls: Sequence[str]) -> tuple[str, str]:
+    """The level that a labelling configuration asks for, and why.
+
+    Parameters
+    ----------
+    controls
+        Names of the configuration's control tags; none for a folder.
+    """
+    placing = sorted({name for name in controls if name.lower() in PLACING})
+    judging = sorted({name for name in controls if name.lower() in JUDGING})
+    other = sorted({name for name in controls if name.lower() not in PLACING | JUDGING})
+    if placing:
+        return NEAR, f"the labelling configuration outlines or places things ({', '.join(placing)})"
+    if other:
+        return NEAR, f"the labelling configuration has tags that may place things ({', '.join(other)})"
+    if judging:
+        return SCENE, f"the labelling configuration judges whole images ({', '.join(judging)})"
+    return NEAR, "no labelling configuration says what matters"
+
+
+def rules_from(settings: Settings, level: str) -> Rules:
+    """The thresholds of a level, with those that the user set in their place."""
+    rules = LEVELS[level]
+
+    def share(percent: float | None, otherwise: float) -> float:
+        return otherwise if percent is None else percent / 100
+
+    return replace(
+        rules,
+        inliers=rules.inliers if settings.min_inliers is None else settings.min_inliers,
+        inlier_share=share(settings.min_inlier_share, rules.inlier_share),
+        scale=rules.scale if settings.max_scale is None else settings.max_scale,
+        overlap=share(settings.min_overlap, rules.overlap),
+        change=share(settings.max_change, rules.change),
+        agreement=rules.agreement if settings.min_agreement is None else settings.min_agreement,
+        plain_similarity=share(settings.strict, rules.plain_similarity),
+    )

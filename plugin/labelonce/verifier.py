@@ -1,0 +1,242 @@
+"""Verifies proposed pairs: as few as the representatives need, from remembered verdicts where there are some."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import lru_cache
+from hashlib import sha256
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelonce.clustering import Preference, represent
+from labelonce.features import FEATURES_VERSION, Features
+from labelonce.levels import Rules
+from labelonce.images.views import VIEWS
+from labelonce.matching import Matches, Node, Proposals
+from labelonce.neighbours import Pairs
+from labelonce.progress import Progress
+from labelonce.reading import KnownImages, Reader
+from labelonce.store import Store
+from labelonce.threads import cores, threads
+from labelonce.verification import VERIFICATION_VERSION, verify
+
+FEATURES_IN_MEMORY = 2048  # about 100 kB each
+AHEAD = 64  # nodes under way at once
+TRIES = 64  # rejected pairs after which a task is compared with no other that was rejected as often
+
+_Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+
+
+def settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
+    """Check only the pairs that representatives need.
+
+    In rounds: representatives are chosen as if all pairs passed that are not checked yet, and their pairs are
+    checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
+    two representatives have a pair that was not rejected. Nodes that lost theirs have their most similar pairs
+    checked too, twice as many in each round, so that look-alikes are settled in few rounds. Thousands of frames that
+    differ in one place would cost a check for each pair of them: a pair is given up when both its nodes have been
+    rejected `TRIES` times.
+
+    Parameters
+    ----------
+    pairs
+        What was proposed.
+    preference
+        Which nodes stand for others first.
+    check
+        Checks the pairs of these numbers, ascending, and says which pass.
+
+    Returns
+    -------
+    (m,) bool
+        Pairs that passed: one for each node that another one stands for.
+    """
+    m, n = len(pairs.left), len(preference.rank)
+    passed, unknown = np.zeros(m, bool), np.ones(m, bool)
+    rejections = np.zeros(n, np.int64)
+    strength = np.lexsort((np.arange(m), -pairs.similarity))
+    active: NDArray[np.bool_] = np.ones(n, np.bool_)
+    width = 1
+    while active.any():
+        inside = np.flatnonzero((passed | unknown) & active[pairs.left])
+        star = _stars(pairs, inside, preference)
+        wanted = star[unknown[star]]
+        if width > 1:
+            lost = _touched(pairs, wanted, n) & ~_touched(pairs, np.flatnonzero(passed), n)
+            wanted = np.union1d(wanted, _strongest(pairs, strength[unknown[strength]], lost, width))
+        if not len(wanted):
+            break
+        fine = check(wanted)
+        passed[wanted[fine]], unknown[wanted] = True, False
+        failed = wanted[~fine]
+        for side in (pairs.left, pairs.right):
+            np.add.at(rejections, side[failed], 1)
+        unknown &= (rejections[pairs.left] < TRIES) | (rejections[pairs.right] < TRIES)
+        active = _components_of(pairs, np.flatnonzero(passed | unknown), failed, n)
+        width *= 2
+    needed = np.zeros(m, bool)
+    needed[_stars(pairs, np.flatnonzero(passed | unknown), preference)] = True
+    return needed
+
+
+def _stars(pairs: Pairs, numbers: NDArray[np.int64], preference: Preference) -> NDArray[np.int64]:
+    """Those of the pairs that join a node and the representative that it would get."""
+    left, right = pairs.left[numbers], pairs.right[numbers]
+    nodes, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+    local = Pairs(place[: len(left)], place[len(left) :], pairs.similarity[numbers])
+    here = Preference(preference.kept[nodes], preference.rank[nodes], preference.first[nodes])
+    chosen = represent(np.zeros(len(nodes), np.int64), local, here, "cover")
+    stands = (chosen[local.left] == local.right) | (chosen[local.right] == local.left)
+    return np.asarray(numbers[stands], np.int64)
+
+
+def _touched(pairs: Pairs, numbers: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    touched = np.zeros(n, bool)
+    touched[pairs.left[numbers]] = touched[pairs.right[numbers]] = True
+    return touched
+
+
+def _strongest(pairs: Pairs, ordered: NDArray[np.int64], nodes: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
+    """The first `width` of the ordered pairs of each of the nodes."""
+    found = []
+    for side in (pairs.left, pairs.right):
+        mine = ordered[nodes[side[ordered]]]
+        by_node = mine[np.argsort(side[mine], kind="stable")]
+        starts = np.flatnonzero(np.diff(side[by_node], prepend=-1))
+        rank = np.arange(len(by_node)) - np.repeat(starts, np.diff(starts, append=len(by_node)))
+        found.append(by_node[rank < width])
+    return np.concatenate(found)
+
+
+def _components_of(pairs: Pairs, numbers: NDArray[np.int64], failed: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """Nodes that are connected, by the pairs of these numbers, with a node of a failed pair."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(numbers), bool), (pairs.left[numbers], pairs.right[numbers])), shape=(n, n))
+    _, label = connected_components(graph, directed=False)
+    again = np.zeros(n, bool)
+    again[label[pairs.left[failed]]] = again[label[pairs.right[failed]]] = True
+    return np.asarray(again[label], np.bool_)
+
+
+class Verifier:
+    """Verifies pairs of nodes, and remembers the verdicts.
+
+    Parameters
+    ----------
+    store
+        Where verdicts are remembered.
+    reader, images
+        The images, and who knows their features.
+    model
+        Identity of the embedder, whose similarity is part of the verdict.
+    rules
+        The thresholds.
+    """
+
+    def __init__(self, store: Store, reader: Reader, images: KnownImages, *, model: str, rules: Rules) -> None:
+        self._store = store
+        self._reader = reader
+        self._images = images
+        self._rules = rules
+        shown = f"{VERIFICATION_VERSION}/{FEATURES_VERSION}/{model}/{rules}"
+        self._key = sha256(shown.encode()).hexdigest()[:16]
+        self._features = lru_cache(FEATURES_IN_MEMORY)(self._load)
+
+    def verify(
+        self, proposed: Proposals, nodes: Sequence[Node], preference: Preference, progress: Progress, *, every: bool
+    ) -> Matches:
+        """The pairs all of whose images pass, in order.
+
+        Parameters
+        ----------
+        every
+            Check all pairs, not only those that representatives need.
+        """
+        pairs = proposed.pairs
+        reasons: dict[int, str] = {}
+        with progress.stage("Verifying pairs", len(pairs.left)) as advance:
+            left_over = len(pairs.left)
+
+            def check(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+                nonlocal left_over
+                for part in self._by_node(proposed, nodes, numbers):
+                    reasons.update((number, reason) for number, reason in part if reason is not None)
+                    advance(len(part))
+                    left_over -= len(part)
+                return np.array([number in reasons for number in numbers.tolist()], bool)
+
+            passed = check(np.arange(len(pairs.left))) if every else settle(pairs, preference, check)
+            advance(left_over)
+        kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
+        return Matches(kept, tuple(reasons[number] for number in np.flatnonzero(passed).tolist()))
+
+    def _by_node(
+        self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
+    ) -> Iterator[list[tuple[int, str | None]]]:
+        """Reasons for the pairs of one left node after the other; None where they do not pass."""
+        left = proposed.pairs.left[numbers]
+        bounds = [*np.flatnonzero(np.diff(left, prepend=-1)).tolist(), len(left)]
+        ahead: deque[Future[list[tuple[int, str | None]]]] = deque()
+        with threads(cores(), "verify") as pool:
+            for start, stop in pairwise(bounds):
+                ahead.append(pool.submit(self._one_node, proposed, nodes, numbers[start:stop]))
+                if len(ahead) > AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _one_node(
+        self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
+    ) -> list[tuple[int, str | None]]:
+        """Reasons for some pairs with one left node."""
+        fresh: dict[str, list[tuple[str, str, bool, str]]] = {}
+        known: dict[tuple[str, str], dict[str, tuple[bool, str]]] = {}
+
+        def verdict(one: int, other: int, view: str) -> tuple[bool, str]:
+            a, b = self._images.records[one].pixels, self._images.records[other].pixels
+            if a == b and not view:
+                return True, "same pixels"
+            if not view:
+                a, b = min(a, b), max(a, b)
+            key = f"{self._key} {view}"
+            if (key, a) not in known:
+                known[key, a] = self._store.verdicts(a, key)
+            if b not in known[key, a]:
+                found = self._decide(one, other, view)
+                if found is None:  # it cannot be had any more: in doubt, both are kept
+                    return False, "no features"
+                known[key, a][b] = found
+                fresh.setdefault(key, []).append((a, b, *found))
+            return known[key, a][b]
+
+        reasons: list[tuple[int, str | None]] = []
+        for number in numbers.tolist():
+            left, right = nodes[int(proposed.pairs.left[number])], nodes[int(proposed.pairs.right[number])]
+            view = proposed.views.get(number, "")
+            verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
+            passed = all(accepted for accepted, _ in verdicts)
+            reasons.append((number, "; ".join(dict.fromkeys(why for _, why in verdicts)) if passed else None))
+        for key, rows in fresh.items():
+            self._store.put_verdicts(key, rows)
+        return reasons
+
+    def _decide(self, one: int, other: int, view: str) -> tuple[bool, str] | None:
+        a, b = self._features(one), self._features(other)
+        if a is None or b is None:
+            return None
+        others = self._images.views[view] if view else self._images.vectors
+        found = verify(
+            a, b.seen(VIEWS[view]) if view else b, float(self._images.vectors[one] @ others[other]), self._rules
+        )
+        return found.accepted, f"{view}: {found}" if view else str(found)
+
+    def _load(self, row: int) -> Features | None:
+        content = self._reader.features(self._images, row)
+        try:
+            return Features.from_bytes(content) if content is not None else None
+        except ValueError:
+            return None
