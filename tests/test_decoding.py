@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 from PIL import __version__ as pillow_version
 
-from labelonce.errors import ImageUnreadable
+from labelonce.errors import ConfigurationError, ImageUnreadable
 from labelonce.images.decoding import LONG_SIDE, decode
+from labelonce.images.regions import LEAST_SIDE, Region, around
+from labelonce.images.views import VIEWS, views_of
 from pictures import encoded, texture
 
 PHOTO = texture(1, (1600, 1200))
@@ -223,3 +225,101 @@ def test_threads_agree() -> None:
     alone = [decode(data).digest for data in files]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda data: decode(data).digest, files * 3)) == alone * 3
+
+
+def test_a_region_is_the_part_that_a_person_sees() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    region = Region(25, 50, 50, 25)
+    for kind in ("PNG", "JPEG"):
+        turned = decode(encoded(PHOTO, kind, exif=exif), region=region)
+        upright = PHOTO.transpose(Image.Transpose.ROTATE_270)
+        part = upright.crop((300, 800, 900, 1200))
+        assert (turned.width, turned.height) == part.size == (600, 400)
+        assert turned.rgb.shape == (400, 600, 3)
+        assert np.abs(turned.rgb.astype(int) - np.asarray(part)).mean() < (0.01 if kind == "PNG" else 4)
+        if kind == "PNG":
+            assert turned.digest == decode(encoded(part)).digest
+
+
+def test_only_the_region_is_in_the_digest() -> None:
+    other = PHOTO.copy()
+    other.paste((255, 0, 0), (0, 0, 400, 300))
+    inside, outside = Region(0, 0, 50, 50), Region(50, 50, 50, 50)
+    assert decode(encoded(PHOTO), region=outside).digest == decode(encoded(other), region=outside).digest
+    assert decode(encoded(PHOTO), region=inside).digest != decode(encoded(other), region=inside).digest
+    assert decode(encoded(PHOTO), region=Region(0, 0, 100, 100)).digest == decode(encoded(PHOTO)).digest
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_region_of_a_large_jpeg_keeps_its_pixels(orientation: int) -> None:
+    """Reduced decoding goes as far as the region allows."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(PHOTO.resize((4000, 3000)), "JPEG", exif=exif)
+    assert max(decode(data, region=Region(0, 0, 20, 20)).rgb.shape) == LONG_SIDE
+    assert max(decode(data, region=Region(40, 40, 10, 10)).rgb.shape) == 400  # all that the file has
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 900)])
+def test_the_smallest_regions_have_a_pixel(size: tuple[int, int]) -> None:
+    for region in (Region(0, 0, 0.01, 0.01), Region(99.99, 99.99, 0.01, 0.01)):
+        assert decode(encoded(SMALL.resize(size)), region=region).rgb.shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "0,0,0,10", "0,0,10,-1", "-1,0,10,10", "95,0,10,10", "nan,0,10,10",
+             "0,0,inf,10", "0,0,10,101"],
+)  # fmt: skip
+def test_what_is_no_region(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="10,20,50,40"):
+        Region.parse(text)
+
+
+def test_regions_as_text() -> None:
+    assert Region.parse(" 10, 20,50 ,40.5") == Region(10, 20, 50, 40.5)
+    assert all(Region(x / 10, 0, 100 - x / 10, 100).width > 0 for x in range(1000))
+    assert Region.parse(str(Region(0, 2.25, 100, 1 / 4))) == Region(0, 2.25, 100, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([(10, 20), (60, 80)], Region(10, 20, 50, 60)),
+        ([(-10, 20), (160, 80)], Region(0, 20, 100, 60)),
+        ([(50, 50)], Region(47.5, 47.5, 5, 5)),
+        ([(0, 100)], Region(0, 95, 5, 5)),
+        ([(99, 0), (300, 1)], Region(95, 0, 5, 5)),
+        ([(101, 50), (120, 60)], None),
+        ([(10, -5), (20, -1)], None),
+        ([(0.1, 0.2), (100 / 3, 200 / 3)], Region(0.1, 0.2, 33.2333, 66.4667)),
+    ],
+)
+def test_the_region_around_points(points: list[tuple[float, float]], expected: Region | None) -> None:
+    assert around(points) == expected
+
+
+def test_every_region_around_points_is_one() -> None:
+    rng = random.Random(0)
+    for _ in range(3000):
+        made = around([(rng.uniform(-20, 120), rng.uniform(-20, 120)) for _ in range(rng.randint(1, 3))])
+        assert made is None or min(made.width, made.height) >= LEAST_SIDE - 1e-9
+
+
+def test_views_are_all_ways_to_hold_a_picture() -> None:
+    rgb = np.asarray(SMALL)
+    held = {name: view(rgb) for name, view in VIEWS.items()}
+    assert len({view.tobytes() for view in [rgb, *held.values()]}) == 8
+    assert all(view.shape in ((48, 64, 3), (64, 48, 3)) for view in held.values())
+    assert np.array_equal(held["mirror"], rgb[:, ::-1])
+    assert np.array_equal(held["turn 90"], np.asarray(SMALL.transpose(Image.Transpose.ROTATE_90)))
+    assert np.array_equal(held["mirror turn 180"], rgb[::-1])
+
+
+def test_views_of_what_does_not_matter() -> None:
+    assert views_of(()) == ()
+    assert views_of(("mirror",)) == ("mirror",)
+    assert views_of({"rotate"}) == ("turn 90", "turn 180", "turn 270")
+    assert views_of(["rotate", "mirror"]) == tuple(VIEWS)
+    with pytest.raises(ConfigurationError, match="mirror, rotate"):
+        views_of(("colour",))

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from labelonce.errors import ImageUnavailable
-from labelonce.label_studio.images import ImageReader
+from labelonce.label_studio.images import FIXED, ImageReader
 from labelonce.label_studio.project import read_project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
@@ -20,6 +20,7 @@ from studio import Person
 from web import Web, reply
 
 PNG = encoded(texture(1), "PNG")
+OTHER = encoded(texture(2), "PNG")
 SECRET = "a-token-that-stays-home"
 
 
@@ -67,9 +68,18 @@ def test_uploads_local_files_and_more_from_a_real_server(labels, server, tmp_pat
             with pytest.raises(ImageUnavailable, match="404"):
                 source.read(task, missing)
         else:
-            assert source.read(task, task.images[0]) == PNG, task.images[0]
+            assert source.read(task, task.images[0]).data == PNG, task.images[0]
+    known = {task.images[0]: source.read(task, task.images[0]).validator for task in tasks if task.images[0] != missing}
+    upload = next(location for location in known if location.startswith("/data/upload/"))
+    assert [location for location, validator in known.items() if validator == FIXED] == [upload, uri]
+    for task in tasks:
+        if task.images[0] != missing:
+            assert source.read(task, task.images[0], known[task.images[0]]) is None
+    (photos / "a picture ü.png").write_bytes(OTHER)
+    assert source.read(tasks[0], plain, known[plain]).data == OTHER
+    (photos / "a picture ü.png").write_bytes(PNG)
     local = labels.url.replace("127.0.0.1", "localhost") + plain
-    assert source.read(tasks[0], local) == PNG
+    assert source.read(tasks[0], local).data == PNG
     with pytest.raises(ImageUnavailable, match=r"gone\.png answered 404: Label Studio finds no such file"):
         source.read(tasks[0], missing)
     with pytest.raises(ImageUnavailable, match=r"nothing\.png answered 500: .* uploaded file is gone"):
@@ -85,12 +95,14 @@ def test_uploads_local_files_and_more_from_a_real_server(labels, server, tmp_pat
 @pytest.mark.parametrize("presign", [True, False])
 def test_cloud_storage_of_a_real_server(labels, web, presign):
     """Label Studio signs a URL of the bucket, or passes its bytes on; the bucket is a stub that takes any signature."""
-    picture = PNG
+    picture, tag = PNG, '"1"'
 
     def bucket(handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.partition("?")[0]
-        if path == "/bucket/a%20key.png":
-            reply(handler, picture, ETag='"1"', Content_Type="image/png", Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
+        if path == "/bucket/a%20key.png" and handler.headers.get("If-None-Match") == tag:
+            reply(handler, status=304, ETag=tag)
+        elif path == "/bucket/a%20key.png":
+            reply(handler, picture, ETag=tag, Content_Type="image/png", Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
         else:
             reply(handler, status=200 if path.strip("/") == "bucket" else 404)
 
@@ -105,7 +117,11 @@ def test_cloud_storage_of_a_real_server(labels, web, presign):
     source = LabelStudioSource(connection, project, Progress(), timeout=30, max_bytes=1_000_000)
     here, gone = source.tasks()
     assert here.images == ("s3://bucket/a key.png",)
-    assert source.read(here, here.images[0]) == PNG
+    content = source.read(here, here.images[0])
+    assert content.data == PNG
+    assert source.read(here, here.images[0], content.validator) is None
+    picture, tag = OTHER, '"2"'
+    assert source.read(here, here.images[0], content.validator).data == OTHER
     assert not any(labels.token in str(token) for _, token in web.seen)
     with pytest.raises(ImageUnavailable, match=r"s3://bucket/gone\.png answered (404|424): .") as caught:
         source.read(gone, gone.images[0])
@@ -188,6 +204,63 @@ def test_data_uris(web):
         assert reader(web).read(1, location) == b"a picture?"
     with pytest.raises(ImageUnavailable, match="max_bytes"):
         reader(web, max_bytes=5).read(1, f"data:image/png;base64,{packed}")
+
+
+OLD, YOUNG = "Mon, 01 Jan 2024 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:01 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked"),
+    [
+        ({"ETag": '"1"'}, ("If-None-Match", '"1"')),
+        ({"ETag": 'W/"1"', "Last_Modified": OLD}, ("If-None-Match", 'W/"1"')),
+        ({"Last_Modified": OLD}, ("If-Modified-Since", OLD)),
+    ],
+)
+def test_a_server_is_asked_whether_an_image_changed(web, other, headers, asked):
+    name, value = asked
+
+    def conditional(handler: BaseHTTPRequestHandler) -> None:
+        if handler.headers.get(name) == value:
+            reply(handler, status=304)
+        else:
+            reply(handler, PNG, **headers)
+
+    other.answer = conditional
+    web.answer = lambda handler: reply(handler, status=302, Location=f"{other.url}/a.png")
+    for place in (other.url + "/a.png", "/redirected.png"):
+        content = reader(web).fetch(1, place)
+        assert content.data == PNG
+        assert reader(web).fetch(1, place, content.validator) is None
+    other.answer = lambda handler: reply(handler, OTHER, **headers)
+    assert reader(web).fetch(1, f"{other.url}/a.png", content.validator).data == OTHER
+
+
+@pytest.mark.parametrize("headers", [{}, {"Last_Modified": YOUNG}, {"Last_Modified": "long ago"}])
+def test_what_a_server_says_too_little_of_is_fetched_again(web, monkeypatch, headers):
+    """Two seconds old at least, or it may have been written twice in the second that Last-Modified tells."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        monkeypatch.setattr(handler, "date_time_string", lambda *_: "Mon, 01 Jan 2024 00:00:02 GMT")
+        reply(handler, PNG, **headers)
+
+    web.answer = answer
+    assert reader(web).fetch(1, "/a.png").validator is None
+
+
+def test_not_modified_counts_only_where_it_was_asked_for(web):
+    web.answer = lambda handler: reply(handler, status=304)
+    with pytest.raises(ImageUnavailable, match="304"):
+        reader(web).fetch(1, "/a.png")
+
+
+def test_what_never_changes_is_not_asked_for(web):
+    upload = reader(web).fetch(1, f"{web.url}/data/upload/1/12345678-a.png")
+    assert upload.validator == reader(web).fetch(1, "data:text/plain,a").validator == FIXED
+    web.seen.clear()
+    assert reader(web).fetch(1, f"{web.url}/data/upload/1/12345678-a.png", FIXED) is None
+    assert web.seen == []
+    assert reader(web).fetch(1, "/data/local-files/?d=/data/upload/1/a.png").validator is None
 
 
 def test_a_url_that_parsers_read_differently_takes_the_token_nowhere(web, other):

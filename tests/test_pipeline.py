@@ -71,7 +71,7 @@ def test_scenes_are_found(files, settings, verify):
     assert [found[task].role for task in ("c", "broken", "page", "empty")] == [Role.UNIQUE] * 4
     assert made.clusters() == 2
     assert made.settings["verify"] == verify
-    why = "geometry (" if verify == "geometry" else "embedding"
+    why = "same frame (" if verify == "geometry" else "embedding"
     assert why in found["a4"].reason
     assert found["a4"].representative == "a7"
     problems = dict(made.problems)
@@ -84,9 +84,9 @@ def test_exact_copies_say_so(files, settings):
     found = by_task(plan(only(files, "a1", "a2", "a3", "a5"), settings, verify="geometry"))
     assert [found[task].reason for task in ("a1", "a2", "a3", "a5")] == [
         "stands for its duplicates",
-        "equal bytes",
-        "equal pixels",
-        "equal pixels",
+        "byte copy",
+        "same pixels",
+        "same pixels",
     ]
 
 
@@ -118,7 +118,7 @@ def test_several_images_match_in_order_and_in_number(files, settings):
         found = by_task(made)
         assert {task for task, one in found.items() if one.role is not Role.UNIQUE} == {1, 2, 7}
         assert [task for task, _ in made.problems] == [8]
-    assert "equal pixels; geometry" in found[2].reason + found[1].reason
+    assert "same pixels; same frame" in found[2].reason + found[1].reason
 
 
 def test_what_else_is_labelled_must_be_equal(files, settings):
@@ -163,7 +163,7 @@ def test_every_annotated_task_stays(files, settings):
 def test_an_annotated_copy_stands_for_its_own_copies(files, settings):
     tasks = [Task(1, ("a1",), touch=Touch.ANNOTATED), Task(2, ("a4",), touch=Touch.DRAFTED), Task(3, ("a4",))]
     found = by_task(plan(files, settings, tasks))
-    assert found[3].reason == "equal bytes"
+    assert found[3].reason == "byte copy"
     assert [found[task].role for task in (1, 2)] == [Role.UNIQUE, Role.REPRESENTATIVE]
 
 

@@ -1,12 +1,17 @@
 """What a labelling configuration says about images."""
 
+from dataclasses import replace
+
 import pytest
 
 from labelonce.errors import ConfigurationError, NotFound, UnsupportedProject
+from labelonce.images.regions import Region
 from labelonce.label_studio.listing import read_all
+from labelonce.label_studio.outlines import outlines
 from labelonce.label_studio.project import ImageField, parse_configuration, read_project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
+from labelonce.sources.label_studio import LabelStudioSource
 from studio import Person
 
 LABEL = '<RectangleLabels name="label" toName="image"><Label value="Object"/></RectangleLabels>'
@@ -18,7 +23,9 @@ REPEATED = (
 
 
 def fields(objects: str) -> tuple[ImageField, ...]:
-    return parse_configuration(f"<View>{objects}{LABEL}</View>")[0]
+    found = parse_configuration(f"<View>{objects}{LABEL}</View>")[0]
+    assert found[0].name == "image"
+    return tuple(replace(field, name="") for field in found)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +70,7 @@ def test_other_objects_that_people_label_count():
         '<View><Image name="image" value="$image"/><Text name="question" value="$question"/>'
         '<Text name="hint" value="$hint"/><TextArea name="answer" toName="question"/></View>'
     )
-    assert parse_configuration(config) == ((ImageField("image"),), ("question",))
+    assert parse_configuration(config) == ((ImageField("image", name="image"),), ("question",), ())
 
 
 def test_what_labelling_depends_on_counts():
@@ -71,7 +78,16 @@ def test_what_labelling_depends_on_counts():
         '<View><Image name="image" value="$image"/><Text name="text" value="Is it $what in $where?"/>'
         '<CHOICES NAME="c" TONAME="text,image" VALUE="$options"/><Chat name="chat" value="$messages"/></View>'
     )
-    assert parse_configuration(config)[1] == ("what", "where", "options", "messages")
+    assert parse_configuration(config)[1:] == (("what", "where", "options", "messages"), ("CHOICES",))
+
+
+def test_controls_are_the_tags_that_point_to_an_image():
+    config = (
+        '<View><Image name="image" value="$image"/><Text name="t" value="$t"/><Choices name="c" toName="image"/>'
+        '<RectangleLabels name="r" toName="image"/><Choices name="d" toName="image"/><TextArea name="a" toName="t"/>'
+        '<Rating name="s" toName="t, image"/></View>'
+    )
+    assert parse_configuration(config)[2] == ("Choices", "RectangleLabels", "Rating")
 
 
 CHOICES = '<Choices name="c" toName="image"><Choice value="a"/><Choice value="b"/></Choices>'
@@ -129,7 +145,7 @@ def test_a_real_project(labels):
     number = owner.project(config)
     owner.import_tasks(number, [{"first": "a.png", "rest": ["b.png", "c.png"]}])
     project = read_project(connection, number)
-    assert project.fields == (ImageField("first"), ImageField("rest", is_list=True))
+    assert project.fields == (ImageField("first", name="image"), ImageField("rest", is_list=True, name="more"))
     assert project.images({"first": "a.png", "rest": ["b.png", "c.png"]}) == ("a.png", "b.png", "c.png")
     for data in ({"first": "a.png"}, {"first": "", "rest": ["b.png"]}, {"first": "a.png", "rest": [None]}, {}):
         with pytest.raises(ValueError, match="no image under"):
@@ -139,3 +155,70 @@ def test_a_real_project(labels):
     with pytest.raises(ConfigurationError, match="Which project"):
         read_project(connection, None)
     assert connection.writes == 0
+
+
+def shape(to_name="image", size=(100, 100), **value):
+    """A result as a model writes it."""
+    about = {"original_width": size[0], "original_height": size[1], "from_name": "label", "type": "rectanglelabels"}
+    return {**about, "to_name": to_name, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("result", "box"),
+    [
+        (shape(x=10, y=20, width=30, height=40), (10, 20, 40, 60)),
+        (shape(x=50, y=50, width=30, height=10, rotation=90), (40, 50, 50, 80)),
+        (shape(size=(200, 100), x=50, y=50, width=20, height=10, rotation=90), (45, 50, 50, 90)),
+        (shape(x=50, y=50, radiusX=20, radiusY=10), (30, 40, 70, 60)),
+        (shape(x=50, y=50, radiusX=20, radiusY=10, rotation=90), (40, 30, 60, 70)),
+        (shape(size=(200, 100), x=50, y=50, radiusX=10, radiusY=5, rotation=90), (47.5, 30, 52.5, 70)),
+        (shape(points=[[10, 30], [40, 20], [30, 60]]), (10, 20, 40, 60)),
+        (shape(size=(None, None), x=1, y=2, width=3, height=4, rotation=None), (1, 2, 4, 6)),
+    ],
+)
+def test_boxes_of_shapes(result, box):
+    (found,) = outlines([result])
+    xs, ys = zip(*found.points, strict=True)
+    assert (min(xs), min(ys), max(xs), max(ys)) == pytest.approx(box)
+
+
+def test_what_has_no_outline_is_passed_over():
+    key_point, brush = shape(x=1, y=2, width=3), shape(format="rle", rle=[1, 2])
+    values = [{"x": "a"}, {"x": float("inf")}, {"points": []}, {"points": [[1]]}, {"choices": ["a"]}]
+    junk = [shape(**{"x": 1, "y": 2, "width": 3, "height": 4, **value}) for value in values[:2]]
+    junk += [None, {}, {"value": None}, *(shape(**value) for value in values[2:])]
+    assert outlines([key_point, brush, *junk]) == []
+    assert outlines(None) == outlines({}) == []
+
+
+def test_regions_from_predictions(labels):
+    """The region of an image holds what all predictions of its task outline on it."""
+    config = (
+        '<View><Image name="one" value="$one"/><Image name="many" valueList="$many"/>'
+        '<RectangleLabels name="label" toName="one"><Label value="Object"/></RectangleLabels>'
+        '<RectangleLabels name="labels" toName="many"><Label value="Object"/></RectangleLabels></View>'
+    )
+    owner, connection = Person(labels.url, labels.token), Server(labels.url, labels.token)
+    number = owner.project(config)
+    data = {"one": "http://127.0.0.1:9/a.png", "many": ["http://127.0.0.1:9/b.png", "http://127.0.0.1:9/c.png"]}
+    box = shape("one", x=10, y=20, width=10, height=20, rectanglelabels=["Object"])
+    other = shape("one", x=50, y=10, width=80, height=10, rectanglelabels=["Object"])
+    second = {**shape("many", x=40, y=50, width=0.5, height=20, rectanglelabels=["Object"]), "item_index": 1}
+    point = {**shape("one", x=1, y=1, width=1, keypointlabels=["Object"]), "type": "keypointlabels"}
+    rows = [
+        {"data": data, "predictions": [{"result": [box, second]}, {"result": [other, point]}]},
+        {"data": data},
+        {"data": data, "predictions": [{"result": []}]},
+    ]
+    tasks = owner.import_tasks(number, rows)
+    project = read_project(connection, number)
+
+    def regions(**options):
+        source = LabelStudioSource(connection, project, Progress(), timeout=30, max_bytes=1000, **options)
+        assert source.controls == ("RectangleLabels",)
+        return {task.id: task.regions for task in source.tasks()}
+
+    assert regions() == dict.fromkeys(tasks, ())
+    found = regions(regions_from_predictions=True)
+    assert found[tasks[0]] == (Region(10, 10, 90, 30), None, Region(37.75, 50, 5, 20))
+    assert found[tasks[1]] == found[tasks[2]] == ()

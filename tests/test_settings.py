@@ -21,6 +21,8 @@ def values(one) -> tuple:
         return True, False, True
     if one.name == "eps":
         return "95%", "0.1", "0.2"
+    if one.name == "roi":
+        return "0,0,50,50", "10,0,50,50", "20,0,50,50"
     if one.metadata["choices"]:
         others = [choice for choice in one.metadata["choices"] if choice != one.default]
         return others[0], one.metadata["choices"][-2], others[0]

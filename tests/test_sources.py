@@ -3,6 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,11 @@ from studio import Person
 
 # the bytes need not be pictures: sources do not look at them
 FILES = {f"photo {number} ü.png": bytes([number]) * (1000 + number) for number in range(12)}
+
+
+def data(source, task, location):
+    """The bytes of an image."""
+    return source.read(task, location).data
 
 
 def memory(_request, _tmp_path):
@@ -41,7 +47,8 @@ def label_studio(request, _tmp_path):
 
 
 @pytest.mark.parametrize("make", [memory, folder, label_studio])
-def test_what_every_source_keeps_to(make, request, tmp_path):
+def test_what_every_source_keeps_to(make, request, tmp_path, monkeypatch):
+    monkeypatch.setattr("labelonce.sources.folder.RACY_NS", 0)
     source, missing = make(request, tmp_path)
     assert source.name
     tasks = list(source.tasks())
@@ -50,7 +57,7 @@ def test_what_every_source_keeps_to(make, request, tmp_path):
     assert sorted(source.tasks(), key=lambda task: task.id) == sorted(tasks, key=lambda task: task.id)
 
     def read(task: Task) -> bytes:
-        return source.read(task, task.images[0])
+        return data(source, task, task.images[0])
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(read, tasks * 4))
@@ -58,6 +65,12 @@ def test_what_every_source_keeps_to(make, request, tmp_path):
     assert found == [read(task) for task in tasks] * 4
     with pytest.raises(ImageUnavailable, match=r"\w"):
         source.read(tasks[0], missing)
+    validators = [source.read(task, task.images[0]).validator for task in tasks]
+    assert all(validators)
+    assert [source.read(task, task.images[0], known) for task, known in zip(tasks, validators, strict=True)] == [
+        None
+    ] * len(tasks)
+    assert [source.read(task, task.images[0], "what it never was").data for task in tasks] == [read(t) for t in tasks]
 
 
 def ids(source):
@@ -68,7 +81,7 @@ def test_memory_takes_tasks_of_several_images():
     task = Task(id=7, images=("a", "b"), context="question")
     source = MemorySource({"a": b"1", "b": b"2"}, [task])
     assert list(source.tasks()) == list(source.tasks()) == [task]
-    assert [source.read(task, image) for image in task.images] == [b"1", b"2"]
+    assert [data(source, task, image) for image in task.images] == [b"1", b"2"]
     with pytest.raises(ImageUnavailable, match="there is no image c"):
         source.read(task, "c")
 
@@ -80,7 +93,7 @@ def test_a_folder_lists_images_below_it(tmp_path):
         (tmp_path / name).write_bytes(name.encode())
     source = FolderSource(tmp_path, max_bytes=100)
     assert ids(source) == ["a.png", "b.JPG", "deep/c.JPEG", "deep/er/é 漢字.WebP"]
-    assert all(source.read(task, task.images[0]) == str(task.id).encode() for task in source.tasks())
+    assert all(data(source, task, task.images[0]) == str(task.id).encode() for task in source.tasks())
     (tmp_path / "new.gif").write_bytes(b"new")
     assert "new.gif" in ids(source)
 
@@ -104,7 +117,7 @@ def test_links(tmp_path):
     source = FolderSource(photos, max_bytes=100)
     again, broken, near = source.tasks()
     assert [again.id, broken.id, near.id] == ["again.png", "broken.png", "near.png"]
-    assert source.read(again, "again.png") == b"near"
+    assert data(source, again, "again.png") == b"near"
     with pytest.raises(ImageUnavailable, match="No such file"):
         source.read(broken, "broken.png")
     linked = tmp_path / "link to photos"
@@ -119,7 +132,7 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.png")
     source = FolderSource(tmp_path, max_bytes=100)
     task = Task(id="x", images=("x",))
-    assert source.read(task, "fits.png") == bytes(100)
+    assert data(source, task, "fits.png") == bytes(100)
     with pytest.raises(ImageUnavailable, match=r"has 101 bytes, more than max_bytes = 100"):
         source.read(task, "large.png")
     assert "folder.png" not in ids(source)
@@ -143,7 +156,39 @@ def test_a_name_that_is_not_utf_8(tmp_path):
     (tmp_path / name).write_bytes(b"a")
     source = FolderSource(tmp_path, max_bytes=100)
     (task,) = source.tasks()
-    assert source.read(task, task.images[0]) == b"a"
+    assert data(source, task, task.images[0]) == b"a"
+
+
+def test_what_changed_is_read_again(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"one")
+    source = FolderSource(tmp_path, max_bytes=100)
+    (task,) = source.tasks()
+    young = source.read(task, "a.png")
+    assert young.validator is None  # it may be written again within this tick of the clock
+    monkeypatch.setattr("labelonce.sources.folder.RACY_NS", 0)
+    known = source.read(task, "a.png").validator
+    assert source.read(task, "a.png", known) is None
+    before = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert source.read(task, "a.png", known).data == b"two"  # the time of the change of the file's entry tells
+    other = tmp_path / "b.png"
+    other.write_bytes(b"six")
+    known = source.read(task, "a.png").validator
+    other.replace(path)
+    assert source.read(task, "a.png", known).data == b"six"
+
+
+def test_another_folder_has_another_identity(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name / "photos").mkdir(parents=True)
+    identities = set()
+    for name in ("a", "b"):
+        monkeypatch.chdir(tmp_path / name)
+        identities.add(FolderSource(Path("photos"), max_bytes=100).identity)
+    assert len(identities) == 2
 
 
 def test_folders_that_are_not_there(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The store saves time and can lose nothing else."""
 
+import os
 import sqlite3
 import threading
 from dataclasses import replace
@@ -9,12 +10,13 @@ import pytest
 
 from labelonce import reading
 from labelonce.embedding.memory import Thumbnail
+from labelonce.images.regions import Region
 from labelonce.pipeline import make_plan
 from labelonce.planning import Role
 from labelonce.progress import Progress
 from labelonce.settings import Settings
 from labelonce.sources.memory import MemorySource
-from labelonce.store import ImageRecord, Store
+from labelonce.store import ImageRecord, Store, place_of
 from pictures import encoded, texture
 
 
@@ -83,10 +85,10 @@ def test_the_second_run_embeds_nothing(files, path, calls, expected):
 
 
 def test_verdicts_are_remembered(files, path, monkeypatch, expected):
-    from labelonce import matching
+    from labelonce import verifier
 
     plan(files, path)
-    monkeypatch.setattr(matching, "verify", lambda *_: pytest.fail("verified again"))
+    monkeypatch.setattr(verifier, "verify", lambda *_: pytest.fail("verified again"))
     assert plan(files, path) == expected
 
 
@@ -188,7 +190,7 @@ class Full:
         return self._connection.executemany(query, rows)
 
 
-@pytest.mark.parametrize("writes", [0, 3, 4])  # while images are remembered, and verdicts
+@pytest.mark.parametrize("writes", [0, 4, 5])  # while images are remembered, and verdicts
 def test_a_full_disk(files, path, expected, monkeypatch, writes):
     original = Store._open
     monkeypatch.setattr(Store, "_open", lambda self: Full(original(self), writes))
@@ -223,20 +225,46 @@ def test_two_at_once(files, path, expected):
 def test_what_goes_in_comes_out(path):
     record = ImageRecord("d", "p", 3, 4, 0.5)
     vector = np.arange(5, dtype=np.float32)
-    for place in (path, None):
-        store = Store(place, Notes())
-        store.put_images([record], [("p", "m", vector)], [("p", "1", b"features")])
+    here = place_of("a source", "a/place.png", None)
+    for file in (path, None):
+        store = Store(file, Notes())
+        store.put_images([record], [("p", "m", vector)], [("p", "1", b"features")], [(here, "unchanged", "d")])
         store.put_verdicts("v", [("p", "q", True, "geometry"), ("p", "r", False, "rejected")])
-        assert store.image("d") == record
-        assert store.image("e") is None
-        np.testing.assert_array_equal(store.vector("p", "m"), vector)
-        assert store.vector("p", "other") is None
+        assert store.images(["e", "d"]) == {"d": record}
+        assert store.places([b"elsewhere", here]) == {here: ("unchanged", record)}
+        (found,) = store.vectors(["o", "p"], "m").items()
+        assert found[0] == "p"
+        np.testing.assert_array_equal(found[1], vector)
+        assert store.vectors(["p"], "other") == {}
         assert store.features("p", "1") == b"features"
-        assert store.has_features("p", "1")
-        assert not store.has_features("p", "2")
+        assert store.featured(["o", "p"], "1") == {"p"}
+        assert store.featured(["p"], "2") == set()
         assert store.verdicts("p", "v") == {"q": (True, "geometry"), "r": (False, "rejected")}
         assert store.verdicts("p", "w") == {}
         store.close()
     again = Store(path, Notes())
-    assert again.image("d") == replace(record)
+    assert again.images(["d"]) == {"d": replace(record)}
     again.close()
+
+
+def test_more_keys_than_one_query_takes(path):
+    records = [ImageRecord(f"d{number}", f"p{number}", 1, 1, 0.0) for number in range(2500)]
+    store = Store(path, Notes())
+    store.put_images(records, [], [])
+    found = store.images([record.digest for record in records])
+    store.close()
+    assert found == {record.digest: record for record in records}
+
+
+def test_places_differ_by_source_location_and_region():
+    region = Region(10, 20, 30, 40)
+    places = [
+        ("a", "b", None),
+        ("a", "b", region),
+        ("a", "b", Region(10, 20, 30, 41)),
+        ("a", "c", None),
+        ("c", "b", None),
+    ]
+    assert len({place_of(*place) for place in places}) == len(places)
+    assert place_of("a", "b", Region(10.0, 20.0, 30.0, 40.0)) == place_of("a", "b", region)
+    assert place_of("a", os.fsdecode(b"caf\xe9.png"), None)

@@ -72,7 +72,7 @@ def doctor(json_output: bool, **values: Any) -> None:
 
 
 @cli.command()
-@with_settings("server", "images", "similarity", "savings")
+@with_settings("server", "images", "similarity", "thresholds", "savings")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to save the plan.")
 @as_json
 def plan(output: Path | None, json_output: bool, **values: Any) -> None:
@@ -125,7 +125,7 @@ def apply(plan_file: Path, json_output: bool, **values: Any) -> None:
 
 
 @cli.command()
-@with_settings("server", "images", "similarity", "marking", "savings")
+@with_settings("server", "images", "similarity", "thresholds", "marking", "savings")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan here too.")
 @as_json
 def run(output: Path | None, json_output: bool, **values: Any) -> None:
@@ -206,7 +206,7 @@ def report(json_output: bool, **values: Any) -> None:
 
 @cli.command()
 @click.argument("folder", metavar="PATH", type=click.Path(path_type=Path))
-@with_settings("images", "similarity", "savings")
+@with_settings("images", "similarity", "thresholds", "savings")
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path, dir_okay=False),

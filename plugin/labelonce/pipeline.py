@@ -1,6 +1,7 @@
 """pull → embed → link → verify → cluster → plan: the one function that reads as the picture in the documentation."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 from labelonce import embedding
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
-from labelonce.matching import Matches, Node, Verifier, accept_all, collapse, propose
+from labelonce.images.views import views_of
+from labelonce.levels import level_for, rules_from
+from labelonce.matching import Matches, Node, accept_all, collapse, propose
 from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role
 from labelonce.progress import Progress
@@ -17,6 +20,7 @@ from labelonce.settings import Settings, similarity_from
 from labelonce.sources.base import Source
 from labelonce.store import Store
 from labelonce.tasks import Task, TaskId, Touch
+from labelonce.verifier import Verifier
 
 ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
 
@@ -33,6 +37,11 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         the plan.
     """
     embedder = embedding.load(settings.chosen_model, settings.weights)
+    level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
+    rules = rules_from(settings, level)
+    rules = replace(rules, similarity=embedder.similarity)
+    if settings.strict is None:
+        rules = replace(rules, plain_similarity=embedder.strict_similarity)
     threshold = _threshold(settings, embedder)
     store = Store(settings.store_path, progress)
     try:
@@ -44,6 +53,8 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
             with_features=settings.verifies,
             workers=settings.workers,
             max_pixels=settings.max_pixels,
+            region=settings.region,
+            views=views_of(settings.invariant.split(",") if settings.invariant else ()),
         )
         images = reader.read(tasks, progress)
         nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
@@ -57,23 +68,18 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         with progress.stage("Linking neighbours", len(nodes)) as advance:
             proposed = propose(nodes, images, threshold, search)
             advance(len(nodes))
+        preference = _preference(nodes, images)
         if settings.verifies:
-            verifier = Verifier(
-                store,
-                reader,
-                images,
-                model=embedder.identity,
-                strict=embedder.strict_similarity,
-                workers=settings.workers,
-            )
-            matches = verifier.verify(proposed, nodes, progress)
+            verifier = Verifier(store, reader, images, model=embedder.identity, rules=rules)
+            every = settings.chosen_representatives != "cover" or settings.min_samples > 2
+            matches = verifier.verify(proposed, nodes, preference, progress, every=every)
         else:
-            matches = accept_all(proposed)
+            matches = accept_all(proposed.pairs)
     finally:
         store.close()
     weight = np.array([len(node.tasks) for node in nodes], np.int64)
     labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
-    chosen = represent(labels, matches.pairs, _preference(nodes, images), settings.chosen_representatives)
+    chosen = represent(labels, matches.pairs, preference, settings.chosen_representatives)
     return Plan(
         source=source.name,
         project=project,
@@ -82,6 +88,9 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         settings={
             "model": embedder.name,
             "verify": "geometry" if settings.verifies else "none",
+            **({"level": level, "level_reason": why, "thresholds": asdict(rules)} if settings.verifies else {}),
+            **({"roi": settings.roi} if settings.roi else {}),
+            **({"invariant": settings.invariant} if settings.invariant else {}),
             "similarity": round(100 * threshold, 4),
             "min_samples": settings.min_samples,
             "representatives": settings.chosen_representatives,
@@ -151,14 +160,16 @@ def _decide(
                 continue
             if head_number == number:
                 equal = images.digests[task.id] == images.digests[head.id]
-                similarity, why = 100.0, "equal bytes" if equal else "equal pixels"
+                similarity, why = 100.0, "byte copy" if equal else "same pixels"
             else:
-                cosine = min(
-                    float(images.vectors[one] @ images.vectors[other])
-                    for one, other in zip(node.rows, nodes[head_number].rows, strict=True)
+                cosine, why = matches.find(number, head_number) or (
+                    min(
+                        float(images.vectors[one] @ images.vectors[other])
+                        for one, other in zip(node.rows, nodes[head_number].rows, strict=True)
+                    ),
+                    "same cluster",
                 )
                 similarity = round(100 * min(1.0, max(0.0, cosine)), 1)
-                why = matches.reason(number, head_number) or "same cluster"
             duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity)
             stands_for[head.id] = first_of[label]
     return [_one(task, images, duplicates, stands_for) for task in tasks]

@@ -1,26 +1,43 @@
-"""Tasks → known images: fetch, decode and embed what the store does not know yet."""
+"""Tasks → known images: what the store does not know yet is fetched, decoded and embedded, all at the same time.
+
+    look up ──▶ fetch ──────────▶ decode, embed, describe ──▶ remember
+    in bulk     threads that wait  a thread for each core      in bulk
+
+Every stage works a bounded number of images ahead of the next one, so that memory does not grow with the project, and
+all of them keep the order of the tasks, so that the outcome does not depend on who was fast.
+"""
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.embedding.base import Embedder
-from labelonce.errors import ImageProblem
-from labelonce.images.decoding import decode
+from labelonce.errors import ImageProblem, ImageUnavailable
+from labelonce.features import FEATURES_VERSION, extract
+from labelonce.images.decoding import Picture, decode
+from labelonce.images.regions import Region
+from labelonce.images.views import VIEWS
 from labelonce.progress import Progress
-from labelonce.sources.base import Source
-from labelonce.store import ImageRecord, Store
+from labelonce.sources.base import Content, Source
+from labelonce.store import ImageRecord, Store, place_of
 from labelonce.tasks import Task, TaskId
-from labelonce.verification import FEATURES_VERSION, extract
+from labelonce.threads import cores, threads
 
-BATCH = 32
 FEATURES = str(FEATURES_VERSION)
+BATCH = 8  # images that one thread decodes and embeds at a time
+TOGETHER = 256  # images that are looked up at once
+WRITTEN = 64  # images that are remembered at once
+AHEAD = 4  # files under way for each thread that fetches
+BYTES_AHEAD = 1 << 27  # of files under way: there are fewer when they are large
+BATCH_BYTES = 1 << 24
+FIRST_GUESS = 1 << 24  # bytes that a file may have, until some were seen
+SEEN = 8  # files whose sizes say how large the next ones may be
 
 
 @dataclass(frozen=True)
@@ -36,11 +53,13 @@ class KnownImages:
     rows
         The rows of a task's images, in order.
     digests
-        SHA-256 of the bytes of a task's images, in order.
+        Digests of the bytes of a task's images, in order; with the region behind it where only a part counts.
     problems
         Tasks whose images cannot be compared, with the reason.
     origins
         Where the picture of each row came from: a task, and the location in it.
+    views
+        By name of the view, the vectors of the pictures held otherwise, each as `vectors`.
     """
 
     records: Sequence[ImageRecord]
@@ -49,16 +68,42 @@ class KnownImages:
     digests: dict[TaskId, tuple[str, ...]]
     problems: dict[TaskId, str]
     origins: Sequence[tuple[Task, str]]
+    views: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Fetched:
-    """One image after its worker: known already, or ready for the network."""
+class _Known:
+    """What the store has of a place: `vectors` is (models, dimension)."""
 
+    validator: str
     record: ImageRecord
-    vector: NDArray[np.float32] | None = None
-    prepared: NDArray[Any] | None = None
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One image of a task."""
+
+    task: Task
+    location: str
+    region: Region | None
+    place: bytes
+    known: _Known | None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a job. `vectors` is None where the picture has its row already."""
+
+    job: _Job
+    result: ImageRecord | ImageProblem
+    vectors: NDArray[np.float32] | None = None
     features: bytes | None = None
+    validator: str | None = None
+    fresh: bool = False  # made in this run, and not in the store
+
+
+_Fetched = Content | ImageProblem | None
 
 
 class Reader:
@@ -71,9 +116,13 @@ class Reader:
     with_features
         Whether features for the verification are needed.
     workers
-        Threads that fetch and decode.
+        Threads that fetch. Those that decode and embed are as many as there are cores.
     max_pixels
         Larger pictures are not decoded.
+    region
+        The part of every image that counts, unless its task names another.
+    views
+        Names of the views in which every picture is embedded too.
     """
 
     def __init__(
@@ -83,8 +132,10 @@ class Reader:
         store: Store,
         *,
         with_features: bool = True,
-        workers: int = 4,
+        workers: int = 16,
         max_pixels: int = 170_000_000,
+        region: Region | None = None,
+        views: Sequence[str] = (),
     ) -> None:
         self._source = source
         self._embedder = embedder
@@ -92,6 +143,9 @@ class Reader:
         self._with_features = with_features
         self._workers = workers
         self._max_pixels = max_pixels
+        self._region = region
+        self._views = tuple(views)
+        self._models = (embedder.identity, *(f"{embedder.identity}@{view}" for view in views))
 
     def read(self, tasks: Sequence[Task], progress: Progress) -> KnownImages:
         """Make the images of `tasks` known.
@@ -101,47 +155,24 @@ class Reader:
         problems = {task.id: task.problem for task in tasks if task.problem is not None}
         problems |= {task.id: "the task has no image" for task in tasks if task.problem is None and not task.images}
         wanted = [task for task in tasks if task.id not in problems]
-        records: dict[str, ImageRecord] = {}
-        origins: dict[str, tuple[Task, str]] = {}
-        vectors: dict[str, NDArray[np.float32]] = {}
-        found: dict[TaskId, list[ImageRecord]] = {}
-        batch: list[_Fetched] = []
-
-        def flush() -> None:
-            self._embed(batch, vectors)
-            batch.clear()
-
-        with progress.stage("Reading images", sum(len(task.images) for task in wanted)) as advance:
-            for task, location, fetched in self._fetch(wanted):
+        count = sum(len(task.images) for task in wanted)
+        gathered = _Gathered(count, len(self._models), self._embedder.dimension, problems)
+        unwritten: list[_Outcome] = []
+        with (
+            progress.stage("Reading images", count) as advance,
+            threads(self._workers, "fetch") as fetchers,
+            threads(cores(), "look") as lookers,
+        ):
+            for outcome in self._looked_at(self._fetched(self._jobs(wanted), fetchers), lookers, gathered):
+                gathered.add(outcome)
                 advance(1)
-                if isinstance(fetched, ImageProblem):
-                    problems.setdefault(task.id, str(fetched))
-                    continue
-                digest = fetched.record.pixels
-                found.setdefault(task.id, []).append(fetched.record)
-                if fetched.vector is not None:
-                    vectors[digest] = fetched.vector
-                if fetched.prepared is not None:
-                    batch.append(fetched)
-                records.setdefault(digest, fetched.record)
-                origins.setdefault(digest, (task, location))
-                if len(batch) >= BATCH:
-                    flush()
-            flush()
-        usable = [task.id for task in wanted if task.id not in problems]
-        pixels = sorted({record.pixels for task in usable for record in found[task]})
-        row = {digest: number for number, digest in enumerate(pixels)}
-        matrix = np.zeros((len(pixels), self._embedder.dimension), np.float32)
-        for digest, number in row.items():
-            matrix[number] = vectors[digest]
-        return KnownImages(
-            records=[records[digest] for digest in pixels],
-            vectors=matrix,
-            rows={task: tuple(row[record.pixels] for record in found[task]) for task in usable},
-            digests={task: tuple(record.digest for record in found[task]) for task in usable},
-            problems=problems,
-            origins=[origins[digest] for digest in pixels],
-        )
+                if outcome.validator is not None or outcome.fresh:
+                    unwritten.append(outcome)
+                if len(unwritten) >= WRITTEN:
+                    self._remember(unwritten)
+                    unwritten = []
+            self._remember(unwritten)
+        return gathered.images(wanted, self._views)
 
     def features(self, images: KnownImages, row: int) -> bytes | None:
         """Features of a picture as `extract` packs them; made again where the store lost them.
@@ -152,70 +183,215 @@ class Reader:
         content = self._store.features(pixels, FEATURES)
         if content is not None:
             return content
-        try:
-            picture = decode(self._source.read(*images.origins[row]), max_pixels=self._max_pixels)
-        except ImageProblem:
-            return None
-        if picture.digest != pixels:  # somebody changed it meanwhile
+        picture = self._again(*images.origins[row], pixels)
+        if picture is None:
             return None
         content = extract(picture).to_bytes()
         self._store.put_images([], [], [(pixels, FEATURES, content)])
         return content
 
-    def _fetch(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, str, _Fetched | ImageProblem]]:
-        """Fetch in order, a bounded number ahead, so that memory does not grow with the project."""
-        jobs = ((task, location) for task in tasks for location in task.images)
-        ahead: deque[tuple[Task, str, Future[_Fetched | ImageProblem]]] = deque()
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="labelonce-read") as pool:
-            try:
-                for task, location in jobs:
-                    ahead.append((task, location, pool.submit(self._one, task, location)))
-                    if len(ahead) > 4 * self._workers:
-                        first, its_location, future = ahead.popleft()
-                        yield first, its_location, future.result()
-                while ahead:
-                    first, its_location, future = ahead.popleft()
-                    yield first, its_location, future.result()
-            finally:
-                for _, _, future in ahead:
-                    future.cancel()
-
-    def _one(self, task: Task, location: str) -> _Fetched | ImageProblem:
+    def _again(self, task: Task, location: str, pixels: str) -> Picture | None:
+        """A picture that was there before; None where it is gone, or somebody changed it meanwhile."""
         try:
-            data = self._source.read(task, location)
-            digest = hashlib.sha256(data).hexdigest()
-            record = self._store.image(digest)
-            known = self._known(record) if record is not None else None
-            if known is not None:
-                return known
-            picture = decode(data, max_pixels=self._max_pixels)
+            content = self._source.read(task, location)
+            regions = {region for place, region in self._parts(task) if place == location}
+            found = [decode(content.data, max_pixels=self._max_pixels, region=region) for region in regions if content]
+        except ImageProblem:
+            return None
+        return next((picture for picture in found if picture.digest == pixels), None)
+
+    def _parts(self, task: Task) -> list[tuple[str, Region | None]]:
+        """The locations of a task's images, each with the region that counts."""
+        regions = task.regions or (None,) * len(task.images)
+        return [(place, region or self._region) for place, region in zip(task.images, regions, strict=True)]
+
+    def _jobs(self, tasks: Iterable[Task]) -> Iterator[_Job]:
+        """Every image, with what the store knows of its place."""
+        parts = ((task, location, region) for task in tasks for location, region in self._parts(task))
+        while some := list(islice(parts, TOGETHER)):
+            places = [place_of(self._source.identity, location, region) for _, location, region in some]
+            found = self._store.places(places)
+            vectors = self._complete(record for _, record in found.values())
+            for (task, location, region), place in zip(some, places, strict=True):
+                validator, record = found.get(place, (None, None))
+                known = None
+                if validator is not None and record is not None and record.pixels in vectors:
+                    known = _Known(validator, record, vectors[record.pixels])
+                yield _Job(task, location, region, place, known)
+
+    def _complete(self, records: Iterable[ImageRecord]) -> dict[str, NDArray[np.float32]]:
+        """Vectors by pixels, (models, dimension) each, of the images of which the store has all that is needed."""
+        pixels = list({record.pixels for record in records})
+        by_model = [self._store.vectors(pixels, model) for model in self._models]
+        usable: Collection[str] = self._store.featured(pixels, FEATURES) if self._with_features else pixels
+        shape = (self._embedder.dimension,)
+        return {
+            key: np.stack([found[key] for found in by_model])
+            for key in usable
+            if all(key in found and found[key].shape == shape for found in by_model)
+        }
+
+    def _fetched(self, jobs: Iterable[_Job], pool: Executor) -> Iterator[tuple[_Job, _Fetched]]:
+        """Fetch in order, as many files ahead as the threads are worth and memory allows."""
+        ahead: deque[tuple[_Job, Future[_Fetched]]] = deque()
+        sizes = deque([FIRST_GUESS], maxlen=SEEN)
+
+        def first() -> tuple[_Job, _Fetched]:
+            job, future = ahead.popleft()
+            fetched = future.result()
+            sizes.append(len(fetched.data) if isinstance(fetched, Content) else 0)
+            return job, fetched
+
+        for job in jobs:
+            ahead.append((job, pool.submit(self._fetch, job)))
+            while len(ahead) > min(AHEAD * self._workers, BYTES_AHEAD // max(*sizes, 1)):
+                yield first()
+        while ahead:
+            yield first()
+
+    def _fetch(self, job: _Job) -> _Fetched:
+        try:
+            return self._source.read(job.task, job.location, job.known.validator if job.known else None)
         except ImageProblem as problem:
             return problem
-        record = ImageRecord(digest, picture.digest, picture.width, picture.height, picture.sharpness)
-        return _Fetched(
-            record,
-            prepared=self._embedder.prepare(picture),
-            features=extract(picture).to_bytes() if self._with_features else None,
-        )
 
-    def _known(self, record: ImageRecord) -> _Fetched | None:
-        vector = self._store.vector(record.pixels, self._embedder.identity)
-        if vector is None or vector.shape != (self._embedder.dimension,):
-            return None
-        if self._with_features and not self._store.has_features(record.pixels, FEATURES):
-            return None
-        return _Fetched(record, vector=vector)
+    def _looked_at(
+        self, fetched: Iterator[tuple[_Job, _Fetched]], pool: Executor, gathered: "_Gathered"
+    ) -> Iterator[_Outcome]:
+        """Look at what was fetched, in order, some batches ahead."""
+        ahead: deque[Future[list[_Outcome]]] = deque()
+        for batch in _batches(fetched):
+            if any(isinstance(one, Content) for _, one in batch):
+                ahead.append(pool.submit(self._look, batch, gathered))
+            else:
+                ahead.append(Future())
+                ahead[-1].set_result(self._look(batch, gathered))
+            while ahead and (len(ahead) > cores() + 1 or ahead[0].done()):
+                yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
 
-    def _embed(self, batch: Sequence[_Fetched], vectors: dict[str, NDArray[np.float32]]) -> None:
-        if not batch:
-            return
-        new = {one.record.pixels: one for one in batch if one.record.pixels not in vectors}
-        if new:
-            embedded = self._embedder.embed([one.prepared for one in new.values() if one.prepared is not None])
-            vectors.update(zip(new, embedded, strict=True))
-        model = self._embedder.identity
+    def _look(self, batch: Sequence[tuple[_Job, _Fetched]], gathered: "_Gathered") -> list[_Outcome]:
+        """Decode and embed what neither the store nor this run has met before."""
+        named = [(job, one, _digest(one, job.region) if isinstance(one, Content) else "") for job, one in batch]
+        contents = {digest: (one.data, job.region) for job, one, digest in named if isinstance(one, Content)}
+        results: dict[str, ImageRecord | ImageProblem] = {
+            digest: gathered.records[digest] for digest in contents if digest in gathered.records
+        }
+        remembered = self._store.images([digest for digest in contents if digest not in results])
+        vectors = self._complete(remembered.values())
+        results |= {digest: record for digest, record in remembered.items() if record.pixels in vectors}
+        pictures: dict[str, Picture] = {}
+        fresh = {digest: content for digest, content in contents.items() if digest not in results}
+        for digest, (data, region) in fresh.items():
+            try:
+                picture = decode(data, max_pixels=self._max_pixels, region=region)
+            except ImageProblem as problem:
+                results[digest] = problem
+                continue
+            results[digest] = ImageRecord(digest, picture.digest, picture.width, picture.height, picture.sharpness)
+            if picture.digest not in gathered.rows and picture.digest not in vectors:
+                pictures[picture.digest] = picture
+        vectors |= self._embedded(pictures)
+        features = {key: extract(picture).to_bytes() for key, picture in pictures.items() if self._with_features}
+        outcomes = []
+        for job, one, digest in named:
+            if isinstance(one, ImageProblem):
+                outcomes.append(_Outcome(job, one))
+            elif one is None:
+                outcomes.append(_unchanged(job))
+            else:
+                result = results[digest]
+                pixels = result.pixels if isinstance(result, ImageRecord) else ""
+                made = vectors.get(pixels), features.get(pixels), one.validator, digest in fresh
+                outcomes.append(_Outcome(job, result, *made))
+        return outcomes
+
+    def _embedded(self, pictures: Mapping[str, Picture]) -> dict[str, NDArray[np.float32]]:
+        """Vectors by pixels, (models, dimension) each: of every picture as it is, and in every view."""
+        if not pictures:
+            return {}
+        held = [list(pictures.values())]
+        held += [[replace(picture, rgb=VIEWS[view](picture.rgb)) for picture in held[0]] for view in self._views]
+        by_model = [self._embedder.embed([self._embedder.prepare(picture) for picture in some]) for some in held]
+        return dict(zip(pictures, np.stack(by_model, axis=1), strict=True))
+
+    def _remember(self, outcomes: Sequence[_Outcome]) -> None:
+        """Write what is new."""
+        usable = [(one, one.result) for one in outcomes if isinstance(one.result, ImageRecord)]
+        new = [(one, record) for one, record in usable if one.fresh]  # a picture that is met again has no vectors
+        vectors = {record.pixels: one.vectors for one, record in new if one.vectors is not None}
+        features = {record.pixels: one.features for one, record in new if one.features is not None}
         self._store.put_images(
-            [one.record for one in batch],
-            [(pixels, model, vectors[pixels]) for pixels in {one.record.pixels for one in batch}],
-            [(one.record.pixels, FEATURES, one.features) for one in batch if one.features is not None],
+            {record.digest: record for _, record in new}.values(),
+            [(pixels, *pair) for pixels, rows in vectors.items() for pair in zip(self._models, rows, strict=True)],
+            [(pixels, FEATURES, content) for pixels, content in features.items()],
+            [(one.job.place, one.validator, record.digest) for one, record in usable if one.validator is not None],
         )
+
+
+class _Gathered:
+    """The outcomes so far; the threads that decode look into it to see what was met already."""
+
+    def __init__(self, count: int, models: int, dimension: int, problems: dict[TaskId, str]) -> None:
+        self.records: dict[str, ImageRecord] = {}  # by the digest of the bytes
+        self.rows: dict[str, int] = {}  # by the digest of the pixels
+        self._vectors = np.empty((models, count, dimension), np.float32)  # takes memory as it is filled
+        self._firsts: list[tuple[ImageRecord, tuple[Task, str]]] = []  # by row
+        self._found: dict[TaskId, list[ImageRecord]] = {}
+        self._problems = problems
+
+    def add(self, outcome: _Outcome) -> None:
+        """Take in the next outcome; its picture gets a row if it has none."""
+        task, result = outcome.job.task, outcome.result
+        if isinstance(result, ImageProblem):
+            self._problems.setdefault(task.id, str(result))
+            return
+        self._found.setdefault(task.id, []).append(result)
+        if result.pixels not in self.rows:
+            self._vectors[:, len(self.rows)] = outcome.vectors
+            self._firsts.append((result, (task, outcome.job.location)))
+            self.rows[result.pixels] = len(self.rows)
+        self.records[result.digest] = result
+
+    def images(self, tasks: Sequence[Task], views: Sequence[str]) -> KnownImages:
+        """What is known of the tasks."""
+        usable = [task.id for task in tasks if task.id not in self._problems]
+        vectors, *others = self._vectors[:, : len(self.rows)]
+        return KnownImages(
+            records=[record for record, _ in self._firsts],
+            vectors=vectors,
+            rows={task: tuple(self.rows[record.pixels] for record in self._found[task]) for task in usable},
+            digests={task: tuple(record.digest for record in self._found[task]) for task in usable},
+            problems=self._problems,
+            origins=[origin for _, origin in self._firsts],
+            views=dict(zip(views, others, strict=True)),
+        )
+
+
+def _batches(fetched: Iterable[tuple[_Job, _Fetched]]) -> Iterator[list[tuple[_Job, _Fetched]]]:
+    """Parts of some work each: what was not fetched makes none."""
+    batch: list[tuple[_Job, _Fetched]] = []
+    sizes: list[int] = []
+    for job, one in fetched:
+        batch.append((job, one))
+        if isinstance(one, Content):
+            sizes.append(len(one.data))
+        if len(sizes) >= BATCH or sum(sizes) >= BATCH_BYTES or len(batch) >= TOGETHER:
+            yield batch
+            batch, sizes = [], []
+    if batch:
+        yield batch
+
+
+def _unchanged(job: _Job) -> _Outcome:
+    known = job.known
+    if known is None:  # a source may say so only of what it was asked about
+        return _Outcome(job, ImageUnavailable("its source takes it for known, but it is not"))
+    return _Outcome(job, known.record, known.vectors)
+
+
+def _digest(content: Content, region: Region | None) -> str:
+    """SHA-256 of the bytes, with the region behind it."""
+    digest = hashlib.sha256(content.data).hexdigest()
+    return digest if region is None else f"{digest}@{region}"

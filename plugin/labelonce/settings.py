@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from labelonce.errors import ConfigurationError
+from labelonce.images.regions import Region
 
 CONFIG_FILE = "labelonce.toml"
-GROUPS = ("server", "images", "similarity", "marking", "savings")
+GROUPS = ("server", "images", "similarity", "thresholds", "marking", "savings")
 
 
 def setting(
@@ -65,7 +66,9 @@ class Settings:
         least=1,
     )
 
-    workers: int = setting(4, "images", "Images fetched and decoded at once.", kind=int, least=1)
+    workers: int = setting(
+        16, "images", "Images fetched at once. All cores decode and embed what has come.", kind=int, least=1
+    )
     max_bytes: int = setting(
         200_000_000, "images", "Larger files are not read; their tasks are kept.", kind=int, least=1
     )
@@ -87,9 +90,44 @@ class Settings:
         choices=("default", "recipe"),
     )
     model: str | None = setting(
-        None, "similarity", "Network that makes the embeddings. Default: lite0.", choices=("lite0", "vgg16")
+        None,
+        "similarity",
+        "What makes the embeddings: lite0, dct (no network, fast), vgg16, onnx:FILE, keras:FILE, or a name that an "
+        "installed package registers. Default: lite0.",
     )
     weights: Path | None = setting(None, "similarity", "File with the network's weights.", kind=Path)
+    scaling: str | None = setting(
+        None,
+        "similarity",
+        "Pixel values that a network from a file takes: 0 to 255, 0 to 1, -1 to 1, or ImageNet's mean and deviation. "
+        "Default: imagenet for onnx:FILE, raw for keras:FILE.",
+        choices=("raw", "unit", "symmetric", "imagenet"),
+    )
+    level: str = setting(
+        "auto",
+        "similarity",
+        "copies: the same picture, edited or encoded anew. near: nothing that someone may want to outline differs. "
+        "scene: the same view and moment, even if something in it moved. auto: what the labelling configuration asks "
+        "for; near for a folder.",
+        choices=("auto", "copies", "near", "scene"),
+    )
+    invariant: str | None = setting(
+        None,
+        "similarity",
+        "Also find pictures that are mirrored, or turned by quarters: mirror, rotate, or mirror,rotate.",
+        choices=("mirror", "rotate", "mirror,rotate"),
+    )
+    roi: str | None = setting(
+        None,
+        "similarity",
+        "Compare only this region of every image: x,y,w,h in percent of its width and height.",
+    )
+    roi_from_predictions: bool = setting(
+        False,
+        "similarity",
+        "Compare only the region that holds what a task's predictions outline; without predictions the whole image.",
+        kind=bool,
+    )
     verify: str | None = setting(
         None,
         "similarity",
@@ -111,6 +149,31 @@ class Settings:
         "cover: every skipped image is a neighbour of the one that stands for it. one: the first of each cluster. "
         "Default: cover.",
         choices=("cover", "one"),
+    )
+    min_inliers: int | None = setting(
+        None,
+        "thresholds",
+        "Least number of corners that agree on how one picture lies on the other.",
+        kind=int,
+        least=2,
+    )
+    min_inlier_share: float | None = setting(
+        None, "thresholds", "Least share of them among the corners that look alike, percent.", kind=float, least=0
+    )
+    max_scale: float | None = setting(
+        None, "thresholds", "Largest ratio of the two pictures' scales.", kind=float, least=1
+    )
+    min_overlap: float | None = setting(
+        None, "thresholds", "Least share of each picture that lies inside the other, percent.", kind=float, least=0
+    )
+    max_change: float | None = setting(
+        None, "thresholds", "Largest connected area that may differ, percent of the overlap.", kind=float, least=0
+    )
+    min_agreement: float | None = setting(
+        None, "thresholds", "Least agreement of the aligned pictures as a whole, 0 to 1.", kind=float, least=0
+    )
+    strict: float | None = setting(
+        None, "thresholds", "Least similarity of pictures that have no corners, percent.", kind=float, least=0
     )
     engine: str = setting(
         "auto", "similarity", "Neighbour search; auto is exact for small projects.", choices=("auto", "annoy", "exact")
@@ -148,6 +211,11 @@ class Settings:
             check(one, value)
             if one.metadata["kind"] is Path and value is not None:
                 object.__setattr__(self, one.name, Path(value))
+
+    @property
+    def region(self) -> Region | None:
+        """The part of every image that counts."""
+        return None if self.roi is None else Region.parse(self.roi)
 
     @property
     def chosen_model(self) -> str:
@@ -191,12 +259,14 @@ def check(one: "Field[Any]", value: Any) -> None:
         accepted = (str, int, float)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise ConfigurationError(f"{one.name} = {_shown(one, value)}: give {_KINDS[kind]}.")
-    if choices and value not in choices and one.name != "model":  # the models know what there is
+    if choices and value not in choices:
         raise ConfigurationError(f"{one.name} = {value!r}: choose one of {', '.join(choices)}.")
     if least is not None and not value >= least:
         raise ConfigurationError(f"{one.name} = {value!r}: give {least:g} or more.")
     if one.name == "eps":
         similarity_from(str(value))
+    if one.name == "roi":
+        Region.parse(str(value))
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes", Path: "a file name"}

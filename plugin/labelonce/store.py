@@ -1,9 +1,10 @@
 """What is remembered between runs: a SQLite file that only saves time and can be deleted."""
 
+import hashlib
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from labelonce.progress import Progress
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+AT_ONCE = 500  # values in one query; SQLite takes 999 at least
+SCHEMA_VERSION = 2
 SCHEMA = """
+CREATE TABLE places (place BLOB PRIMARY KEY, validator TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE images (
     digest TEXT PRIMARY KEY, pixels TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
     sharpness REAL NOT NULL
@@ -38,9 +41,9 @@ class ImageRecord:
     Parameters
     ----------
     digest
-        SHA-256 of its bytes.
+        SHA-256 of its bytes; with the region behind it where only a part of the picture counts.
     pixels
-        Digest of its upright pixels.
+        Digest of its upright pixels, or of the region of them.
     """
 
     digest: str
@@ -48,6 +51,14 @@ class ImageRecord:
     width: int
     height: int
     sharpness: float
+
+
+def place_of(identity: str, location: str, region: object) -> bytes:
+    """Where an image is, as a key: the source's identity, the location in it, and the region that counts.
+
+    A hash, because locations may be long (data URIs) or secret (signed URLs).
+    """
+    return hashlib.sha256(f"{identity}\0{location}\0{region}".encode(errors="surrogateescape")).digest()
 
 
 class Store:
@@ -72,78 +83,97 @@ class Store:
         with self._lock:
             self._connection.close()
 
-    def image(self, digest: str) -> ImageRecord | None:
-        """What is known of the image with these bytes."""
-        row = self._one("SELECT digest, pixels, width, height, sharpness FROM images WHERE digest = ?", (digest,))
-        return ImageRecord(*row) if row else None
+    def places(self, places: Sequence[bytes]) -> dict[bytes, tuple[str, ImageRecord]]:
+        """What was found at some places (`place_of`): its validator, and what is known of the image."""
+        query = (
+            "SELECT place, validator, digest, pixels, width, height, sharpness "
+            "FROM places JOIN images USING (digest) WHERE place IN"
+        )
+        return {place: (validator, ImageRecord(*rest)) for place, validator, *rest in self._among(query, places)}
 
-    def vector(self, pixels: str, model: str) -> NDArray[np.float32] | None:
-        """The embedding of an image, shape (dimension,)."""
-        content = self._blob("vector", "embeddings", "model", pixels, model)
-        return None if content is None else np.frombuffer(content, np.float32)
+    def images(self, digests: Sequence[str]) -> dict[str, ImageRecord]:
+        """What is known of images by their bytes."""
+        query = "SELECT digest, pixels, width, height, sharpness FROM images WHERE digest IN"
+        return {row[0]: ImageRecord(*row) for row in self._among(query, digests)}
 
-    def has_features(self, pixels: str, version: str) -> bool:
-        """Whether the features of an image are there."""
-        return self._one("SELECT 1 FROM features WHERE pixels = ? AND version = ?", (pixels, version)) is not None
+    def vectors(self, pixels: Sequence[str], model: str) -> dict[str, NDArray[np.float32]]:
+        """Embeddings of images by their pixels, shape (dimension,) each; damaged ones are left out."""
+        query = "SELECT pixels, vector FROM embeddings WHERE model = ? AND pixels IN"
+        found = ((key, _unsealed(stored)) for key, stored in self._among(query, pixels, model))
+        return {key: np.frombuffer(content, np.float32) for key, content in found if content is not None}
+
+    def featured(self, pixels: Sequence[str], version: str) -> set[str]:
+        """Those images whose features are there."""
+        query = "SELECT pixels FROM features WHERE version = ? AND pixels IN"
+        return {key for (key,) in self._among(query, pixels, version)}
 
     def features(self, pixels: str, version: str) -> bytes | None:
-        """The features of an image, serialised."""
-        return self._blob("content", "features", "version", pixels, version)
+        """The features of an image, serialised; damaged ones are forgotten, so that they are made again."""
+        where, values = "FROM features WHERE pixels = ? AND version = ?", (pixels, version)
+        rows = self._fetch(f"SELECT content {where}", values)
+        content = _unsealed(rows[0][0]) if rows else None
+        if rows and content is None:
+            self._write((f"DELETE {where}", [values]))
+        return content
 
     def verdicts(self, pixels: str, verifier: str) -> dict[str, tuple[bool, str]]:
         """Verdicts about one image and others that come after it by digest: accepted, and why."""
-        rows = self._do(
-            lambda db: db.execute(
-                "SELECT b, accepted, reason FROM verdicts WHERE a = ? AND verifier = ?", (pixels, verifier)
-            ).fetchall()
-        )
-        return {b: (bool(accepted), reason) for b, accepted, reason in rows or ()}
+        query = "SELECT b, accepted, reason FROM verdicts WHERE a = ? AND verifier = ?"
+        return {b: (bool(accepted), reason) for b, accepted, reason in self._fetch(query, (pixels, verifier))}
 
     def put_images(
         self,
         records: Iterable[ImageRecord],
         vectors: Iterable[tuple[str, str, NDArray[np.float32]]],
         features: Iterable[tuple[str, str, bytes]],
+        places: Iterable[tuple[bytes, str, str]] = (),
     ) -> None:
-        """Remember a batch of images, all or none of it."""
+        """Remember a batch of images, all or none of it.
+
+        Parameters
+        ----------
+        records
+            The images.
+        vectors
+            Pixels, model and embedding.
+        features
+            Pixels, version and features.
+        places
+            Place, validator, and the digest of the image that was found there.
+        """
         images = [(r.digest, r.pixels, r.width, r.height, r.sharpness) for r in records]
         blobs = [(pixels, model, _sealed(vector.astype(np.float32).tobytes())) for pixels, model, vector in vectors]
         contents = [(pixels, version, _sealed(content)) for pixels, version, content in features]
-
-        def write(db: sqlite3.Connection) -> None:
-            with db:
-                db.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", images)
-                db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", blobs)
-                db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", contents)
-
-        self._do(write)
+        self._write(
+            ("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", images),
+            ("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", blobs),
+            ("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", contents),
+            ("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", list(places)),
+        )
 
     def put_verdicts(self, verifier: str, rows: Iterable[tuple[str, str, bool, str]]) -> None:
         """Remember verdicts: the two digests in order, accepted, and why."""
         values = [(a, b, verifier, accepted, reason) for a, b, accepted, reason in rows]
+        self._write(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", values))
+
+    def _among(self, query: str, keys: Sequence[bytes] | Sequence[str], *before: str) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query that ends in IN, for any number of keys."""
+        for start in range(0, len(keys), AT_ONCE):
+            part = keys[start : start + AT_ONCE]
+            yield from self._fetch(f"{query} ({','.join('?' * len(part))})", (*before, *part))
+
+    def _fetch(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return self._do(lambda db: db.execute(query, values).fetchall()) or []
+
+    def _write(self, *statements: tuple[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Carry out all statements or none."""
 
         def write(db: sqlite3.Connection) -> None:
             with db:
-                db.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", values)
+                for statement, rows in statements:
+                    db.executemany(statement, rows)
 
         self._do(write)
-
-    def _one(self, query: str, values: tuple[str, ...]) -> Any:
-        return self._do(lambda db: db.execute(query, values).fetchone())
-
-    def _blob(self, column: str, table: str, key: str, pixels: str, value: str) -> bytes | None:
-        """Bytes as they were put in; damaged ones are forgotten, so that they are made again."""
-        where = f"FROM {table} WHERE pixels = ? AND {key} = ?"  # names are this module's own
-        row = self._one(f"SELECT {column} {where}", (pixels, value))
-        content = _unsealed(row[0]) if row else None
-        if row and content is None:
-
-            def forget(db: sqlite3.Connection) -> None:
-                with db:
-                    db.execute(f"DELETE {where}", (pixels, value))
-
-            self._do(forget)
-        return content
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do something on the file; a file that fails is left, and the run goes on in another."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from labelonce.images.regions import Region
+
 TaskId: TypeAlias = int | str  # Label Studio numbers its tasks; a folder's tasks are relative paths
 
 
@@ -44,6 +46,8 @@ class Task:
         What people did with it.
     problem
         Why its images cannot be compared; None when they can.
+    regions
+        The part of each image that counts, None for the whole; empty where nothing is said about any.
     """
 
     id: TaskId
@@ -51,3 +55,4 @@ class Task:
     context: str = ""
     touch: Touch = Touch.NONE
     problem: str | None = None
+    regions: tuple[Region | None, ...] = ()

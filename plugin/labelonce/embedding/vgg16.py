@@ -5,21 +5,20 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.embedding.base import Embedder, file_hash, resized, unit
+from labelonce.embedding.base import Embedder, Once, file_hash, resized, unit
 from labelonce.embedding.runtime import compiled, quiet_tensorflow
 from labelonce.errors import MissingWeights
 from labelonce.images.decoding import Picture
 
 SIDE: Final = 224
 POOLED: Final = 512
-PREPROCESSING: Final = 1
+PREPROCESSING: Final = 2
 FILE: Final = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MD5: Final = "6d6bbae143d832006294945121d1f1fc"
 # subtracted from blue, green and red: the means of ImageNet, as the weights were trained
@@ -51,6 +50,7 @@ class VGG16(Embedder):
         if not self._path.is_file():
             raise MissingWeights(f"There are no VGG16 weights at {self._path}. {_advice()}")
         self.identity = f"vgg16/{SIDE}/{PREPROCESSING}/{file_hash(self._path)}"
+        self._network = Once(self._load)
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """Squeeze into a square of 224 pixels."""
@@ -60,10 +60,9 @@ class VGG16(Embedder):
         """Run the network and normalise."""
         if not batch:
             return np.zeros((0, self.dimension), np.float32)
-        return unit(np.asarray(self._network(np.stack(batch)), np.float32))
+        return unit(np.asarray(self._network()(np.stack(batch)), np.float32))
 
-    @cached_property
-    def _network(self) -> Callable[[Any], Any]:
+    def _load(self) -> Callable[[Any], Any]:
         tensorflow = quiet_tensorflow()
         import keras
         from keras import layers
@@ -78,7 +77,7 @@ class VGG16(Embedder):
             raise MissingWeights(f"{self._path} holds what is no number. {_advice()}")
         source = keras.Input((SIDE, SIDE, 3))
         flipped = layers.Lambda(lambda rgb: rgb[..., ::-1] - np.array(MEANS_BGR, np.float32))(source)
-        return compiled(keras.Model(source, trunk(flipped)), SIDE)
+        return compiled(keras.Model(source, trunk(flipped)), (SIDE, SIDE, 3))
 
 
 def _keras_folder() -> Path:

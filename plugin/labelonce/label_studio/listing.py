@@ -1,11 +1,12 @@
 """Reading the tasks of a project: few fields, no resolved URIs, in the order of their ids."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labelonce.label_studio import marks
+from labelonce.label_studio.outlines import Outline, outlines
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
@@ -15,6 +16,7 @@ PAGE_SIZE = 1000
 TASK_FIELDS = "id,data,created_at,is_labeled,overlap,total_annotations,cancelled_annotations,draft_exists"
 # `include` also thins out nested annotations, so their fields are named beside the task's
 ANNOTATION_FIELDS = "id,annotations,was_cancelled,result,completed_by,updated_by"
+PREDICTION_FIELDS = "id,predictions"
 LEAD_TIME_FIELDS = "id,annotations,was_cancelled,lead_time"
 
 
@@ -58,13 +60,14 @@ class TaskState:
             return Touch.RETURNED
         return Touch.NONE
 
-    def task(self, project: Project) -> Task:
-        """The task as the pipeline sees it."""
+    def task(self, project: Project, outlined: Sequence[Outline] = ()) -> Task:
+        """The task as the pipeline sees it; where something is outlined, only the region around it counts."""
         try:
             images, problem = project.images(self.data), None
+            regions = project.regions(self.data, outlined) if outlined else ()
         except ValueError as error:
-            images, problem = (), str(error)
-        return Task(self.id, images, project.context(self.data), self.touch, problem)
+            images, problem, regions = (), str(error), ()
+        return Task(self.id, images, project.context(self.data), self.touch, problem, regions)
 
 
 def between(first: int | None, last: int | None = None) -> list[dict[str, Any]]:
@@ -140,6 +143,16 @@ def lead_times(server: Server, project_id: int) -> list[float]:
         for annotation in row["annotations"]
         if not annotation["was_cancelled"] and annotation["lead_time"]
     ]
+
+
+def predicted(server: Server, project_id: int) -> dict[int, list[Outline]]:
+    """What all predictions of a task outline, for those tasks that have predictions."""
+    with_predictions = [_filter("total_predictions", "greater", 0)]
+    return {
+        row["id"]: [outline for prediction in row["predictions"] for outline in outlines(prediction["result"])]
+        for rows in _keyset(server, project_id, PREDICTION_FIELDS, PAGE_SIZE, 1, with_predictions)
+        for row in rows
+    }
 
 
 def _skips(server: Server, project_id: int, rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:

@@ -1,11 +1,13 @@
 """A project and what its labelling configuration says about images."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labelonce.errors import ConfigurationError, NotFound, ServerError, UnsupportedProject
+from labelonce.images.regions import Region, around
+from labelonce.label_studio.outlines import Outline, Point
 from labelonce.label_studio.server import Server
 
 IGNORE_SKIPPED = "IGNORE_SKIPPED"
@@ -15,10 +17,36 @@ SELF_LABELLED = frozenset({"chat", "reactcode"})  # objects that are their own c
 
 @dataclass(frozen=True)
 class ImageField:
-    """One Image tag: the key in the task's data, and whether it holds a list of images (``valueList``)."""
+    """One Image tag.
+
+    Parameters
+    ----------
+    key
+        The key in the task's data.
+    is_list
+        Whether it holds a list of images (``valueList``).
+    name
+        By which control tags and results refer to it.
+    """
 
     key: str
     is_list: bool = False
+    name: str = ""
+
+    def images(self, data: Mapping[str, Any]) -> list[str]:
+        """Locations of the images that the tag shows.
+
+        Raises
+        ------
+        ValueError
+            The value is missing or not what the configuration promises.
+        """
+        value = _value(data, self.key)
+        values = value if self.is_list and isinstance(value, list) else [value]
+        found = [one for one in values if isinstance(one, str) and one.strip()]
+        if not found or len(found) < len(values):
+            raise ValueError(f"the task has no image under {self.key!r}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -31,6 +59,8 @@ class Project:
         The Image tags in the order of the configuration.
     context_keys
         Data keys of the other objects that people label; they have to be equal in duplicates.
+    controls
+        Names of the control tags that point to an image.
     """
 
     id: int
@@ -39,6 +69,7 @@ class Project:
     maximum_annotations: int
     fields: tuple[ImageField, ...]
     context_keys: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
 
     def images(self, data: Mapping[str, Any]) -> tuple[str, ...]:
         """Locations of a task's images, in order.
@@ -48,15 +79,21 @@ class Project:
         ValueError
             A value is missing or not what the configuration promises.
         """
-        found: list[str] = []
-        for field in self.fields:
-            value = _value(data, field.key)
-            values = value if field.is_list and isinstance(value, list) else [value]
-            images = [one for one in values if isinstance(one, str) and one.strip()]
-            if not images or len(images) < len(values):
-                raise ValueError(f"the task has no image under {field.key!r}")
-            found += images
-        return tuple(found)
+        return tuple(image for field in self.fields for image in field.images(data))
+
+    def regions(self, data: Mapping[str, Any], outlined: Sequence[Outline]) -> tuple[Region | None, ...]:
+        """The region around what is outlined on each of a task's images, in order; None where nothing is.
+
+        Raises
+        ------
+        ValueError
+            As `images` does.
+        """
+        points: dict[tuple[str, int], list[Point]] = {}
+        for one in outlined:
+            points.setdefault((one.name, one.index), []).extend(one.points)
+        places = ((field.name, index) for field in self.fields for index in range(len(field.images(data))))
+        return tuple(around(points[place]) if place in points else None for place in places)
 
     def context(self, data: Mapping[str, Any]) -> str:
         """What else is labelled in a task, as one comparable text."""
@@ -101,21 +138,22 @@ def read_project(server: Server, project_id: int | None, *, with_images: bool = 
     except NotFound:
         raise NotFound(f"Project {project_id} does not exist at {server.url}, or this user may not see it.") from None
     try:
-        fields, context_keys = parse_configuration(answer["label_config"]) if with_images else ((), ())
+        parsed = parse_configuration(answer["label_config"]) if with_images else ((), (), ())
         return Project(
             id=answer["id"],
             title=answer["title"],
             skip_queue=answer["skip_queue"],
             maximum_annotations=answer["maximum_annotations"],
-            fields=fields,
-            context_keys=context_keys,
+            fields=parsed[0],
+            context_keys=parsed[1],
+            controls=parsed[2],
         )
     except (KeyError, TypeError):
         raise ServerError(f"{server.url} describes no project as Label Studio does. Check the address.") from None
 
 
-def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tuple[str, ...]]:
-    """Find the image fields, and the keys of other labelled objects, in a labelling configuration.
+def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tuple[str, ...], tuple[str, ...]]:
+    """Find the image fields, the keys of other labelled objects, and the images' control tags in a configuration.
 
     Raises
     ------
@@ -132,14 +170,15 @@ def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tupl
         ) from None
     # Label Studio takes tags and attributes in any letter case, and the SDK's own lists miss some of them
     found = [
-        (tag.tag.lower(), {name.lower(): text.strip() for name, text in tag.attrib.items()})
+        (tag.tag, {name.lower(): text.strip() for name, text in tag.attrib.items()})
         for tag in root.iter()
         if isinstance(tag.tag, str)  # a comment's is not
     ]
     labelled = {name.strip() for _, given in found for name in given.get("toname", "").split(",")}
     fields: list[ImageField] = []
     context_keys: list[str] = []
-    for kind, given in found:
+    for tag_name, given in found:
+        kind = tag_name.lower()
         name, value = given.get("name", ""), given.get("valuelist") or given.get("value", "")
         variable = VARIABLE.fullmatch(value)
         if kind != "image":
@@ -157,7 +196,11 @@ def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tupl
                 'Use a variable, as in value="$image".'
             )
         else:
-            fields.append(ImageField(variable[1], is_list=bool(given.get("valuelist"))))
+            fields.append(ImageField(variable[1], is_list=bool(given.get("valuelist")), name=name))
     if not fields:
         raise UnsupportedProject("The labelling configuration has no Image tag: there is nothing to compare.")
-    return tuple(fields), tuple(context_keys)
+    names = {field.name for field in fields}
+    controls = {
+        tag: None for tag, given in found if names & {name.strip() for name in given.get("toname", "").split(",")}
+    }
+    return tuple(fields), tuple(context_keys), tuple(controls)

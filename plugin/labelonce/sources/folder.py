@@ -2,14 +2,16 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from labelonce.errors import ConfigurationError, ImageUnavailable
-from labelonce.sources.base import Source
+from labelonce.sources.base import Content, Source
 from labelonce.tasks import Task
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+RACY_NS = 2_000_000_000  # the coarsest clock of a file system, FAT's: a file this young may change and look the same
 
 
 class FolderSource(Source):
@@ -38,6 +40,7 @@ class FolderSource(Source):
         except OSError as error:
             raise ConfigurationError(f"The folder {folder} cannot be listed: {error.strerror}.") from None
         self.name = str(folder)
+        self.identity = str(folder.resolve())
         self._folder = folder
         self._max_bytes = max_bytes
 
@@ -45,25 +48,37 @@ class FolderSource(Source):
         """List the image files by their path relative to the folder."""
         for parent, folders, files in os.walk(self._folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
+            below = Path(parent).relative_to(self._folder)
             for name in sorted(files):
-                path = Path(parent, name)
-                if not name.startswith(".") and path.suffix.lower() in SUFFIXES:
-                    relative = path.relative_to(self._folder).as_posix()
+                if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+                    relative = f"{below.as_posix()}/{name}" if below.parts else name
                     yield Task(id=relative, images=(relative,))
 
-    def read(self, task: Task, location: str) -> bytes:
-        """Read one file."""
+    def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
+        """Read one file; its size, times and number are its validator."""
         path = self._folder / location
         try:
-            if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
                 raise ImageUnavailable("it is not a regular file")
+            if known is not None and known == _validator(found):
+                return None
             with path.open("rb") as file:
-                data = file.read(self._max_bytes + 1)
-                size = len(data) if len(data) <= self._max_bytes else os.fstat(file.fileno()).st_size
+                found = os.fstat(file.fileno())
+                if found.st_size > self._max_bytes:
+                    raise ImageUnavailable(
+                        f"the file has {found.st_size:,} bytes, more than max_bytes = {self._max_bytes:,}"
+                    )
+                validator = _validator(found)  # before the reading, in which it may change
+                return Content(file.read(found.st_size), validator)
         except OSError as error:
             raise ImageUnavailable(f"the file cannot be read: {error.strerror or error}") from None
         except ValueError:
             raise ImageUnavailable("the name is not one that a file can have") from None
-        if size > self._max_bytes:
-            raise ImageUnavailable(f"the file has {size:,} bytes, more than max_bytes = {self._max_bytes:,}")
-        return data
+
+
+def _validator(found: os.stat_result) -> str | None:
+    """None for a file that changed a moment ago: it may change again within a tick of the clock (git's racy files)."""
+    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < RACY_NS:
+        return None
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from labelonce.label_studio.images import ImageReader
-from labelonce.label_studio.listing import read_all
+from labelonce.label_studio.listing import predicted, read_all
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
-from labelonce.sources.base import Source
+from labelonce.sources.base import Content, Source
 from labelonce.tasks import Task
 
 
@@ -20,20 +20,35 @@ class LabelStudioSource(Source):
         The connection, and the project as `read_project` found it.
     timeout, max_bytes
         Limits for each image.
+    regions_from_predictions
+        Whether only what a task's predictions outline counts; all of an image without any.
     """
 
-    def __init__(self, server: Server, project: Project, progress: Progress, *, timeout: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        server: Server,
+        project: Project,
+        progress: Progress,
+        *,
+        timeout: float,
+        max_bytes: int,
+        regions_from_predictions: bool = False,
+    ) -> None:
         self.name = server.url
+        self.identity = f"{server.url}/projects/{project.id}"  # the storages behind a cloud URI are the project's own
+        self.controls = project.controls
         self._server = server
         self._project = project
         self._progress = progress
+        self._regions_from_predictions = regions_from_predictions
         self._reader = ImageReader(server, timeout=timeout, max_bytes=max_bytes)
 
     def tasks(self) -> Iterator[Task]:
         """List the project's tasks."""
+        outlined = predicted(self._server, self._project.id) if self._regions_from_predictions else {}
         for state in read_all(self._server, self._project.id, self._progress).values():
-            yield state.task(self._project)
+            yield state.task(self._project, outlined.get(state.id, ()))
 
-    def read(self, task: Task, location: str) -> bytes:
+    def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
         """Fetch one image."""
-        return self._reader.read(int(task.id), location)
+        return self._reader.fetch(int(task.id), location, known)
