@@ -42,11 +42,10 @@ def with_thing(image: Image.Image, share: float, x: float, y: float, seed: int =
 
 
 def written(image: Image.Image) -> Image.Image:
-    """The picture with thin semi-transparent lines all over, as text and grids are."""
-    drawn = image.copy()
-    for position in range(20, image.width, 40):
-        ImageDraw.Draw(drawn).line((position, 0, position + 30, image.height), fill="white", width=4)
-    return Image.blend(image, drawn, 0.6)
+    """The picture with semi-transparent letters across."""
+    drawn = np.array(image)
+    cv2.putText(drawn, "PREVIEW", (60, 260), cv2.FONT_HERSHEY_SIMPLEX, 3.5, (255, 255, 255), 8, cv2.LINE_AA)
+    return Image.blend(image, Image.fromarray(drawn), 0.5)
 
 
 def grainy(image: Image.Image) -> Image.Image:

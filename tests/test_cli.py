@@ -163,7 +163,7 @@ WRONG = [
     (("folder", "nowhere"), "Error: nowhere is not a folder"),
     (("folder", ".", "--n-trees", "many"), "Invalid value for '--n-trees'"),
     (("folder", ".", "--eps", "near"), "Error: eps = 'near'"),
-    (("folder", ".", "--model", "resnet"), "is not one of 'lite0', 'vgg16'"),
+    (("folder", ".", "--model", "resnet"), "The models are: dct, lite0"),
     (("folder", ".", "--config", "missing.toml"), "missing.toml cannot be read"),
     (("folder", ".", "--output", "plan.csv"), "name the JSON file"),
     (("folder", ".", "--output", "no/plan.json"), "there is no folder no"),

@@ -89,7 +89,7 @@ def test_uploads_local_files_and_more_from_a_real_server(labels, server, tmp_pat
     with pytest.raises(ImageUnavailable, match="asks for a login"):
         source.read(tasks[0], "/")
     with pytest.raises(ImageUnavailable):
-        ImageReader(Server(labels.url, labels.token), timeout=30, max_bytes=1000).read(tasks[0].id, uri)
+        ImageReader(Server(labels.url, labels.token), timeout=30, max_bytes=1000).fetch(tasks[0].id, uri)
 
 
 @pytest.mark.parametrize("presign", [True, False])
@@ -129,21 +129,21 @@ def test_cloud_storage_of_a_real_server(labels, web, presign):
 
 
 def test_the_token_goes_home_only(web, other):
-    assert reader(web).read(1, "/data/upload/1/a.png") == PNG
+    assert reader(web).fetch(1, "/data/upload/1/a.png").data == PNG
     assert web.seen == [("/data/upload/1/a.png", f"Token {SECRET}")]
-    assert reader(web).read(1, f"{other.url}/a.png") == PNG
+    assert reader(web).fetch(1, f"{other.url}/a.png").data == PNG
     assert other.seen == [("/a.png", None)]
 
 
 def test_no_token_along_a_redirect(web, other):
     web.answer = lambda handler: reply(handler, status=303, Location=f"{other.url}/signed?X-Signature=secret")
-    assert reader(web).read(7, "s3://bucket/a key.png") == PNG
+    assert reader(web).fetch(7, "s3://bucket/a key.png").data == PNG
     uri = base64.urlsafe_b64encode(b"s3://bucket/a key.png").decode()
     assert web.seen == [(f"/tasks/7/resolve/?fileuri={uri}", f"Token {SECRET}")]
     assert other.seen == [("/signed?X-Signature=secret", None)]
     other.answer = lambda handler: reply(handler, status=403)
     with pytest.raises(ImageUnavailable) as caught:
-        reader(web).read(7, "s3://bucket/a key.png")
+        reader(web).fetch(7, "s3://bucket/a key.png")
     assert "403" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -162,7 +162,7 @@ def test_no_token_along_a_redirect(web, other):
 def test_redirects_that_lead_nowhere(web, location, text):
     web.answer = lambda handler: reply(handler, status=302, Location=location)
     with pytest.raises(ImageUnavailable, match=text):
-        reader(web).read(1, "/data/a.png")
+        reader(web).fetch(1, "/data/a.png")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_redirects_that_lead_nowhere(web, location, text):
 )
 def test_what_cannot_be_fetched(web, location, text):
     with pytest.raises(ImageUnavailable, match=text) as caught:
-        reader(web).read(1, location)
+        reader(web).fetch(1, location)
     assert web.seen == []
     assert "secret" not in str(caught.value)
 
@@ -201,9 +201,9 @@ def test_data_uris(web):
         f"DATA:image/png;charset=utf-8; BASE64,{packed[:6]}%0A{packed[6:]}",
         f"data:image/png;base64,{packed.rstrip('=')}",
     ):
-        assert reader(web).read(1, location) == b"a picture?"
+        assert reader(web).fetch(1, location).data == b"a picture?"
     with pytest.raises(ImageUnavailable, match="max_bytes"):
-        reader(web, max_bytes=5).read(1, f"data:image/png;base64,{packed}")
+        reader(web, max_bytes=5).fetch(1, f"data:image/png;base64,{packed}")
 
 
 OLD, YOUNG = "Mon, 01 Jan 2024 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:01 GMT"
@@ -266,29 +266,29 @@ def test_what_never_changes_is_not_asked_for(web):
 def test_a_url_that_parsers_read_differently_takes_the_token_nowhere(web, other):
     """To the standard library it lies on Label Studio, to the HTTP client on the other host."""
     tricky = f"{other.url}\\@{web.url.removeprefix('http://')}/a.png"
-    assert reader(web).read(1, tricky) == PNG
+    assert reader(web).fetch(1, tricky).data == PNG
     other.answer = lambda handler: reply(handler, status=302, Location=tricky)
-    assert reader(web).read(1, f"{other.url}/b.png") == PNG
+    assert reader(web).fetch(1, f"{other.url}/b.png").data == PNG
     assert [token for _, token in other.seen] == [None]
 
 
 def test_other_names_of_the_same_server(web):
     port = web.httpd.server_port
     for host in ("localhost", "LOCALHOST", "127.0.0.1"):
-        assert reader(web).read(1, f"http://{host}:{port}/a.png?b=c") == PNG
+        assert reader(web).fetch(1, f"http://{host}:{port}/a.png?b=c").data == PNG
     assert web.seen == [("/a.png?b=c", f"Token {SECRET}")] * 3
 
 
 def test_label_studio_below_a_path(web):
     below = ImageReader(Server(web.url + "/labels/", SECRET), timeout=5, max_bytes=1_000_000)
     for location in ("/data/upload/1/a.png", "/labels/data/upload/1/a.png", f"{web.url}/labels/data/upload/1/a.png"):
-        below.read(1, location)
+        below.fetch(1, location)
     assert {path for path, _ in web.seen} == {"/labels/data/upload/1/a.png"}
 
 
 def test_too_large(web):
     with pytest.raises(ImageUnavailable, match="max_bytes"):
-        reader(web, max_bytes=1000).read(1, "/a.png")
+        reader(web, max_bytes=1000).fetch(1, "/a.png")
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -303,7 +303,7 @@ def test_too_large(web):
 
     web.answer = endless
     with pytest.raises(ImageUnavailable, match="max_bytes"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
 
 
 def test_a_redirect_with_a_long_text(web, other):
@@ -323,7 +323,7 @@ def test_a_redirect_with_a_long_text(web, other):
         handler.close_connection = True
 
     web.answer = long
-    assert reader(web).read(1, "/a.png") == PNG
+    assert reader(web).fetch(1, "/a.png").data == PNG
     assert len(sent) < 10_000
 
 
@@ -332,7 +332,7 @@ def test_a_stalled_answer(web):
     web.answer = lambda handler: (released.wait(20), reply(handler))[1]
     started = time.monotonic()
     with pytest.raises(ImageUnavailable, match="cannot be fetched: no answer in time"):
-        reader(web, timeout=0.3).read(1, "/a.png?secret")
+        reader(web, timeout=0.3).fetch(1, "/a.png?secret")
     released.set()
     assert time.monotonic() - started < 5
 
@@ -356,7 +356,7 @@ def test_an_answer_that_drips(web, length):
     web.answer = drip
     started = time.monotonic()
     with pytest.raises(ImageUnavailable, match="takes more than 1 s"):
-        reader(web, timeout=0.1).read(1, "/a.png")
+        reader(web, timeout=0.1).fetch(1, "/a.png")
     assert time.monotonic() - started < 3
 
 
@@ -374,7 +374,7 @@ def test_an_answer_that_stalls_in_the_middle(web):
 
     web.answer = stall
     with pytest.raises(ImageUnavailable, match="no answer in time"):
-        reader(web, timeout=0.3).read(1, "/a.png")
+        reader(web, timeout=0.3).fetch(1, "/a.png")
     released.set()
 
 
@@ -388,7 +388,7 @@ def test_an_answer_that_breaks_off(web):
 
     web.answer = broken
     with pytest.raises(ImageUnavailable, match=r"broke off|cannot be fetched"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
@@ -403,7 +403,7 @@ def test_a_busy_server_is_asked_again(web, status):
             reply(handler, PNG)
 
     web.answer = busy
-    assert reader(web).read(1, "/a.png") == PNG
+    assert reader(web).fetch(1, "/a.png").data == PNG
     assert len(web.seen) == 3
 
 
@@ -411,19 +411,19 @@ def test_a_busy_server_is_asked_again(web, status):
 def test_what_asking_again_would_not_mend(web, status):
     web.answer = lambda handler: reply(handler, status=status)
     with pytest.raises(ImageUnavailable, match=str(status)):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
     assert len(web.seen) == 1
 
 
 def test_compressed_answers(web):
     web.answer = lambda handler: reply(handler, gzip.compress(PNG), Content_Encoding="gzip")
-    assert reader(web).read(1, "/a.png") == PNG
+    assert reader(web).fetch(1, "/a.png").data == PNG
     web.answer = lambda handler: reply(handler, gzip.compress(bytes(5_000_000)), Content_Encoding="gzip")
     with pytest.raises(ImageUnavailable, match="max_bytes"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
     web.answer = lambda handler: reply(handler, b"not compressed", Content_Encoding="gzip")
     with pytest.raises(ImageUnavailable, match="compression"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
 
 
 def test_an_answer_in_pieces(web):
@@ -438,10 +438,10 @@ def test_an_answer_in_pieces(web):
         handler.close_connection = not end
 
     web.answer = pieces
-    assert reader(web).read(1, "/a.png") == PNG
+    assert reader(web).fetch(1, "/a.png").data == PNG
     web.answer = lambda handler: pieces(handler, b"")
     with pytest.raises(ImageUnavailable, match="broke off"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
 
 
 def test_a_busy_server_is_not_waited_for_longer_than_sensible(web, monkeypatch):
@@ -451,8 +451,8 @@ def test_a_busy_server_is_not_waited_for_longer_than_sensible(web, monkeypatch):
     web.answer = lambda handler: reply(handler, status=503, Retry_After="86400")
     started = time.monotonic()
     with pytest.raises(ImageUnavailable, match="answered 503"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
     web.answer = lambda handler: reply(handler, status=429, Retry_After="soon")
     with pytest.raises(ImageUnavailable, match="answered 429"):
-        reader(web).read(1, "/a.png")
+        reader(web).fetch(1, "/a.png")
     assert time.monotonic() - started < 5

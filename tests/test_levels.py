@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labelonce.levels import LEVELS, level_for, rules_from
@@ -40,9 +42,11 @@ def test_thresholds_can_be_set_one_by_one():
         "inliers": 20, "inlier_share": 0.9, "scale": 1.5, "overlap": 0.7, "change": 0.03, "agreement": 0.0,
         "plain_similarity": 0.99,
     }  # fmt: skip
+    embedder = {"similarity": 0.7, "strict": 0.8}
     for level in LEVELS:
+        unchanged = rules_from(Settings(), level, **embedder)
+        assert unchanged == replace(LEVELS[level], similarity=0.7, plain_similarity=0.8)
         for (name, value), (rule, wanted) in zip(given.items(), expected.items(), strict=True):
-            rules = rules_from(Settings(**{name: value}), level)
+            rules = rules_from(Settings(**{name: value}), level, **embedder)
             assert getattr(rules, rule) == pytest.approx(wanted)
-            assert rules == type(rules)(**{**vars(LEVELS[level]), rule: getattr(rules, rule)})
-        assert rules_from(Settings(), level) == LEVELS[level]
+            assert rules == replace(unchanged, **{rule: getattr(rules, rule)})

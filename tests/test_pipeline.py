@@ -212,3 +212,81 @@ def test_min_samples(files, settings):
 def test_a_model_that_does_not_exist(files, settings):
     with pytest.raises(ConfigurationError, match="models are"):
         plan(files, settings, model="resnet")
+
+
+def with_patch(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """Another picture's part pasted in."""
+    changed = image.copy()
+    changed.paste(texture(77, SIDE).crop(box), box)
+    return changed
+
+
+def test_the_level_follows_the_labelling_configuration_or_the_user(files, settings):
+    images = {"plain": files["a1"], "patched": encoded(with_patch(texture(1, SIDE), (60, 60, 140, 140)))}
+    source = MemorySource(images)
+
+    def made(controls: tuple[str, ...], level: str = "auto") -> Plan:
+        source.controls = controls
+        return make_plan(source, replace(settings, verify="geometry", eps="60%", level=level), QUIET)
+
+    for controls, level, named, duplicates in (
+        ((), "near", "no labelling configuration", 0),
+        (("RectangleLabels",), "near", "RectangleLabels", 0),
+        (("RectangleLabels", "Choices"), "near", "RectangleLabels", 0),
+        (("Choices",), "scene", "Choices", 1),
+    ):
+        found = made(controls)
+        assert found.settings["level"] == level
+        assert named in found.settings["level_reason"]
+        assert found.count(Role.DUPLICATE) == duplicates
+    given = made(("RectangleLabels",), "scene")
+    assert (given.settings["level"], given.settings["level_reason"]) == ("scene", "as given")
+    assert given.count(Role.DUPLICATE) == 1
+    assert made(("Choices",), "copies").count(Role.DUPLICATE) == 0
+
+
+def test_only_the_region_counts(files, settings):
+    patched = encoded(with_patch(texture(1, SIDE), (200, 20, 310, 220)))  # the right third
+    images = {"plain": files["a1"], "patched": patched}
+    assert plan(images, settings, verify="geometry", eps="60%").count(Role.DUPLICATE) == 0
+    left = plan(images, settings, verify="geometry", roi="0,0,60,100")
+    assert [one.reason for one in left.decisions if one.role is Role.DUPLICATE] == ["same pixels"]
+    right = plan(images, settings, verify="geometry", eps="60%", roi="60,0,40,100")
+    assert right.count(Role.DUPLICATE) == 0
+    assert right.settings["roi"] == "60,0,40,100"
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["cover", "one"])
+def test_mirrored_and_turned_pictures_are_found_on_request(settings, every):
+    image = texture(1, SIDE)
+    images = {
+        "a": encoded(image),
+        "mirrored": encoded(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG", quality=90),
+        "turned": encoded(image.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=90),
+        "upside down": encoded(image.transpose(Image.Transpose.ROTATE_180), "JPEG", quality=90),
+    }
+    expected = {
+        None: set(),
+        "mirror": {"mirrored"},
+        "rotate": {"turned", "upside down"},
+        "mirror,rotate": {"mirrored", "turned", "upside down"},
+    }
+    for invariant, names in expected.items():
+        settings = replace(settings, verify="geometry", representatives="one" if every else "cover")
+        made = plan(images, settings, invariant=invariant)
+        found = {one.task: one for one in made.decisions}
+        grouped = {task for task, one in found.items() if one.cluster == "a"} - {"a"}
+        assert grouped == names
+        reasons = [one.reason for one in made.decisions if one.role is Role.DUPLICATE]
+        assert all(reason.split(": ")[0].startswith(("mirror", "turn")) for reason in reasons)
+        assert all(one.similarity > 90 for one in made.decisions if one.role is Role.DUPLICATE)
+
+
+def test_thresholds_reach_the_decision(files, settings):
+    files = only(files, "a1", "a6")
+    found = plan(files, settings, verify="geometry", eps="60%")
+    assert found.count(Role.DUPLICATE) == 1
+    assert found.settings["thresholds"]["inliers"] == 12
+    strict = plan(files, settings, verify="geometry", eps="60%", min_overlap=99.0)
+    assert strict.count(Role.DUPLICATE) == 0
+    assert strict.settings["thresholds"]["overlap"] == 0.99

@@ -213,13 +213,13 @@ def test_an_access_token_that_the_server_drops(web):
         assert list(pool.map(lambda _: server.get("/api/version"), range(24))) == [[]] * 24
     assert exchange.made == 2
     exchange.refuse.add(server.authorization()["Authorization"])
-    assert ImageReader(server, timeout=5, max_bytes=100).read(1, "/data/upload/1/a.png") == b"[]"
+    assert ImageReader(server, timeout=5, max_bytes=100).fetch(1, "/data/upload/1/a.png").data == b"[]"
     assert exchange.made == 3
     web.answer = lambda handler: reply(handler, b'{"detail": "Token is blacklisted"}', 401)
     with pytest.raises(AccessDenied, match="run out"):
         server.get("/api/version")
     with pytest.raises(ImageUnavailable, match="refuses the token"):
-        ImageReader(server, timeout=5, max_bytes=100).read(1, "/data/upload/1/a.png")
+        ImageReader(server, timeout=5, max_bytes=100).fetch(1, "/data/upload/1/a.png")
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def changed_area(a: Rgb, b: Rgb, transform: NDArray[np.float64]) -> Change:
         return _NOTHING_TO_COMPARE
     a, b = _equally_sharp(*_in_one_light(a, b, overlap), overlap)
     structure = _structure(*(_gray(one, half) for one in (a, b)))
-    changed = (_filled(a, b, half) > FILLED * DIFFERENT) & (structure < STRUCTURE)
-    area = _largest(np.asarray(changed & (compared > 0), np.uint8))
+    differs = np.asarray((_filled(a, b, half) > FILLED * DIFFERENT) & (compared > 0), np.uint8)
+    area = _largest(_and_within(differs & (structure < STRUCTURE), differs))
     return Change(area / count, float(structure[compared > 0].mean()))
 
 
@@ -160,28 +160,27 @@ def _light_curve(source: Plane, target: Plane) -> Plane:
 def _equally_sharp(a: Rgb, b: Rgb, overlap: Mask) -> tuple[Rgb, Rgb]:
     """The pictures, the one that shows the same detail far more strongly blurred; text and grain of one have no say."""
     detail_a, detail_b = _detail(a, overlap), _detail(b, overlap)
-    common, noise = float((detail_a * detail_b).sum()), _QUANTIZED * detail_a.size
-    if common > SHARPER * (float((detail_b * detail_b).sum()) + noise):
+    common, noise = float(np.vdot(detail_a, detail_b)), _QUANTIZED * detail_a.size
+    if common > SHARPER * (float(np.vdot(detail_b, detail_b)) + noise):
         return _softened(a, detail_b, overlap), b
-    if common > SHARPER * (float((detail_a * detail_a).sum()) + noise):
+    if common > SHARPER * (float(np.vdot(detail_a, detail_a)) + noise):
         return a, _softened(b, detail_a, overlap)
     return a, b
 
 
 def _softened(rgb: Rgb, detail: Plane, overlap: Mask) -> Rgb:
-    softer, enough = rgb, float((detail * detail).sum())
+    softer, enough = rgb, float(np.vdot(detail, detail))
     for sigma in BLURS:
         softer = np.asarray(cv2.GaussianBlur(rgb, (0, 0), sigma), np.uint8)
-        if float((_detail(softer, overlap) * detail).sum()) <= enough:
+        if float(np.vdot(_detail(softer, overlap), detail)) <= enough:
             break
     return softer
 
 
 def _detail(rgb: Rgb, overlap: Mask) -> Plane:
-    """What a light blur takes away, (n,) grey levels."""
-    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    taken = cv2.subtract(gray, cv2.GaussianBlur(gray, (5, 5), 0), dtype=cv2.CV_32F)
-    return np.asarray(taken[overlap > 0], np.float32)
+    """What a light blur takes away, grey levels; 0 outside the overlap."""
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray((gray - cv2.GaussianBlur(gray, (5, 5), 0)) * overlap, np.float32)
 
 
 def _gray(rgb: Rgb, size: tuple[int, int]) -> Plane:
@@ -202,6 +201,12 @@ def _filled(a: Rgb, b: Rgb, size: tuple[int, int]) -> Mask:
     red, green, blue = cv2.split(cv2.absdiff(a, b))
     difference = np.minimum(cv2.max(cv2.max(red, green), blue), np.uint8(DIFFERENT))
     return np.asarray(cv2.blur(cv2.resize(difference, size, interpolation=cv2.INTER_AREA), (3, 3)), np.uint8)
+
+
+def _and_within(mask: Mask, differs: Mask) -> Mask:
+    """The mask and what it encloses of the pixels that differ: within a plain thing there is no structure."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(mask.copy(), outlines, -1, 1, cv2.FILLED), np.uint8) & differs
 
 
 def _largest(mask: Mask) -> int:

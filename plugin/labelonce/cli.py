@@ -226,6 +226,8 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
     _check_output(output)
     _check_folder(decisions)
     settings = settings_from(values)
+    if settings.roi_from_predictions:
+        raise ConfigurationError("A folder has no predictions: leave --roi-from-predictions out, or give --roi x,y,w,h.")
     source = FolderSource(folder, max_bytes=settings.max_bytes)
 
     from labelonce.pipeline import make_plan
@@ -269,7 +271,14 @@ def _plan_project(server: "Server", project: "Project", settings: Settings, prog
     from labelonce.pipeline import make_plan
     from labelonce.sources.label_studio import LabelStudioSource
 
-    source = LabelStudioSource(server, project, progress, timeout=settings.timeout, max_bytes=settings.max_bytes)
+    source = LabelStudioSource(
+        server,
+        project,
+        progress,
+        timeout=settings.timeout,
+        max_bytes=settings.max_bytes,
+        regions_from_predictions=settings.roi_from_predictions,
+    )
     return make_plan(source, settings, progress, project=project.id)
 
 

@@ -14,6 +14,7 @@ from labelonce.features import Features
 
 RATIO = 0.8  # of the distances of the best and the second best match
 REPROJECTION = 8.0  # pixels of the frame, whose long side is 320: parallax and things that move a little are within it
+FINE = 2.0  # pixels, of those among them that the transform is made of in the end: what stands still
 ITERATIONS = 500
 LEAST_CORNERS = 6  # a transform of four unknowns always fits two points; below this nothing is proven
 CORRELATION = 0.6  # of ECC, below which it found nothing
@@ -78,6 +79,12 @@ def align_corners(a: Features, b: Features) -> Alignment:
     if found is None or not np.isfinite(found).all():
         return Alignment(None, len(source))
     transform, inliers = np.asarray(found, np.float64), int(mask.sum())
+    agreed = mask.ravel() > 0
+    finer, _ = cv2.estimateAffinePartial2D(
+        source[agreed], target[agreed], method=cv2.RANSAC, ransacReprojThreshold=FINE, maxIters=ITERATIONS
+    )
+    if finer is not None and np.isfinite(finer).all():
+        transform = np.asarray(finer, np.float64)
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
     if not 1e-3 < scale < 1e3:
         return Alignment(None, len(source), inliers, scale)

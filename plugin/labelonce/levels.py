@@ -55,9 +55,9 @@ class Rules:
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"
 LEVELS = {
-    COPIES: Rules(inlier_share=0.5, change=0.006, agreement=0.8),
+    COPIES: Rules(inlier_share=0.5, change=0.008, agreement=0.8),
     NEAR: Rules(),
-    SCENE: Rules(change=0.9),
+    SCENE: Rules(change=1.0),
 }
 
 
@@ -81,9 +81,15 @@ def level_for(controls: Sequence[str]) -> tuple[str, str]:
     return NEAR, "no labelling configuration says what matters"
 
 
-def rules_from(settings: Settings, level: str) -> Rules:
-    """The thresholds of a level, with those that the user set in their place."""
-    rules = LEVELS[level]
+def rules_from(settings: Settings, level: str, *, similarity: float, strict: float) -> Rules:
+    """The thresholds of a level, with those that the user set in their place.
+
+    Parameters
+    ----------
+    similarity, strict
+        Of the embedder: `Rules.similarity` and `Rules.plain_similarity`.
+    """
+    rules = replace(LEVELS[level], similarity=similarity, plain_similarity=strict)
 
     def share(percent: float | None, otherwise: float) -> float:
         return otherwise if percent is None else percent / 100

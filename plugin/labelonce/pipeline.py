@@ -1,7 +1,7 @@
 """pull → embed → link → verify → cluster → plan: the one function that reads as the picture in the documentation."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,9 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         A setting is wrong, the weights are missing, or the source fails as a whole. An image that fails is part of
         the plan.
     """
-    embedder = embedding.load(settings.chosen_model, settings.weights)
+    embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
     level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
-    rules = rules_from(settings, level)
-    rules = replace(rules, similarity=embedder.similarity)
-    if settings.strict is None:
-        rules = replace(rules, plain_similarity=embedder.strict_similarity)
+    rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
     threshold = _threshold(settings, embedder)
     store = Store(settings.store_path, progress)
     try:
@@ -89,8 +86,9 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
             "model": embedder.name,
             "verify": "geometry" if settings.verifies else "none",
             **({"level": level, "level_reason": why, "thresholds": asdict(rules)} if settings.verifies else {}),
-            **({"roi": settings.roi} if settings.roi else {}),
-            **({"invariant": settings.invariant} if settings.invariant else {}),
+            "roi": settings.roi,
+            "roi_from_predictions": settings.roi_from_predictions,
+            "invariant": settings.invariant,
             "similarity": round(100 * threshold, 4),
             "min_samples": settings.min_samples,
             "representatives": settings.chosen_representatives,

@@ -43,11 +43,6 @@ class ImageReader:
         self._max_bytes = max_bytes
         self._local = threading.local()
 
-    def read(self, task_id: int, location: str) -> bytes:
-        """Fetch one image, as `fetch` does, whatever is known of it."""
-        content = self.fetch(task_id, location)
-        return content.data if content is not None else b""
-
     def fetch(self, task_id: int, location: str, known: str | None = None) -> Content | None:
         """Fetch one image; None when it is still the one that the validator `known` stands for.
 
