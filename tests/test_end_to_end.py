@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from labelonce.label_studio.listing import read_all
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
+from pictures import encoded, texture
 from studio import Person, label_everything
 
 PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
@@ -102,6 +104,36 @@ def test_a_labelling_session(labels, annotator_token, labelonce, tmp_path):
     assert all(task["cancelled_annotations"] == 0 for task in left["tasks"])
     assert {task["id"] for task in left["tasks"] if task["total_annotations"]} == unique
     assert label_everything([annotator], project) == [set(tasks) - unique]
+
+
+def test_the_configuration_and_the_predictions_say_what_matters(labels, labelonce):
+    owner = Person(labels.url, labels.token)
+    plain = texture(21, (480, 360))
+    changed = plain.copy()
+    changed.paste(texture(22, (480, 360)).crop((300, 100, 430, 300)), (300, 100))
+    uris = [f"data:image/png;base64,{b64encode(encoded(image)).decode()}" for image in (plain, changed)]
+    value = {"x": 5, "y": 10, "width": 45, "height": 80, "rectanglelabels": ["thing"]}
+    box = {"from_name": "r", "to_name": "image", "type": "rectanglelabels", "value": value}
+    rows = [{"data": {"image": uri}, "predictions": [{"result": [box]}]} for uri in uris]
+    image = '<Image name="image" value="$image"/>'
+    judged = '<Choices name="c" toName="image"><Choice value="fine"/></Choices>'
+    outlined = '<RectangleLabels name="r" toName="image"><Label value="thing"/></RectangleLabels>'
+
+    def plan(config: str, *arguments: str) -> dict:
+        project = owner.project(f"<View>{image}{config}</View>")
+        owner.import_tasks(project, rows if "RectangleLabels" in config else [{"data": row["data"]} for row in rows])
+        return json.loads(labelonce("plan", "-p", str(project), "--json", *arguments).output)["plan"]
+
+    for config, level, arguments, duplicates in (
+        (judged, "scene", (), 1),
+        (outlined, "near", (), 0),
+        (outlined + judged, "near", (), 0),
+        (outlined, "near", ("--roi-from-predictions",), 1),
+        (outlined, "scene", ("--level", "scene"), 1),
+    ):
+        made = plan(config, *arguments)
+        assert made["settings"]["level"] == level
+        assert sum(one["role"] == "duplicate" for one in made["decisions"]) == duplicates
 
 
 def test_killed_at_any_moment(labels, labelonce):

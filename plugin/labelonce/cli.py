@@ -227,7 +227,7 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
     _check_folder(decisions)
     settings = settings_from(values)
     if settings.roi_from_predictions:
-        raise ConfigurationError("A folder has no predictions: leave --roi-from-predictions out, or give --roi x,y,w,h.")
+        raise ConfigurationError("A folder has no predictions: give --roi x,y,w,h instead of --roi-from-predictions.")
     source = FolderSource(folder, max_bytes=settings.max_bytes)
 
     from labelonce.pipeline import make_plan

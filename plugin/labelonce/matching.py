@@ -82,7 +82,7 @@ def propose(nodes: Sequence[Node], images: KnownImages, similarity: float, searc
     nothing = np.zeros(0, np.int64)
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]]
     found = [(nothing, nothing, nothing.astype(np.float32), nothing)]
-    for (_, width), numbers in groups.items():
+    for numbers in groups.values():
         rows, index = np.array([nodes[number].rows for number in numbers]), np.array(numbers)
         for view, name in enumerate(names):
             if len(numbers) < 2:
@@ -96,8 +96,7 @@ def propose(nodes: Sequence[Node], images: KnownImages, similarity: float, searc
     order = np.lexsort((view, -cosine, right, left))
     first = order[np.diff(left[order] * len(nodes) + right[order], prepend=-1) != 0]
     pairs = Pairs(left[first], right[first], np.minimum(cosine[first], 1.0).astype(np.float32))
-    held = {number: names[view[first[number]]] for number in np.flatnonzero(view[first]).tolist()}
-    return Proposals(pairs, held)
+    return Proposals(pairs, {number: names[view[first[number]]] for number in np.flatnonzero(view[first]).tolist()})
 
 
 def _search(
@@ -107,7 +106,7 @@ def _search(
     similarity: float,
     search: NeighbourSearch,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Pairs of one group, left before right, and their smallest similarity; the right ones in the view that is given."""
+    """Pairs of one group, left before right, and their smallest similarity; the right ones are held as given."""
     n, width = rows.shape
     stacked = [one[rows].reshape(n, -1) / np.sqrt(np.float32(width)) for one in (vectors, held) if one is not None]
     pairs = link(np.concatenate(stacked), similarity, search)

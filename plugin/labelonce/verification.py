@@ -6,7 +6,6 @@ measured on near-duplicate corpora with truth.
 
 from dataclasses import dataclass
 
-
 from labelonce.change import Change, changed_area
 from labelonce.features import FEATURES_VERSION, Features, extract  # noqa: F401
 from labelonce.geometry import Alignment, align_corners, align_pixels, fill
@@ -140,5 +139,6 @@ def _compared(
 
 
 def _change(a: Features, b: Features, found: Alignment) -> Change:
-    assert found.transform is not None
+    if found.transform is None:
+        return Change(area=1.0, agreement=0.0)
     return changed_area(a.small, b.small, found.transform)

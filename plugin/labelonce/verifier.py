@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from labelonce.clustering import Preference, represent
 from labelonce.features import FEATURES_VERSION, Features
-from labelonce.levels import Rules
 from labelonce.images.views import VIEWS
+from labelonce.levels import Rules
 from labelonce.matching import Matches, Node, Proposals
 from labelonce.neighbours import Pairs
 from labelonce.progress import Progress

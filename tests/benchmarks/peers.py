@@ -8,9 +8,10 @@ SCORER.py is called as `SCORER.py TRUTH DECISIONS --json OUT`, where DECISIONS h
 
 Each peer gets an environment of its own, which a second run uses again. It is measured as it comes, and at the best of
 its thresholds in hindsight: the one with the highest F1 against the truth, which nobody knows beforehand. CPU seconds
-are user and system time of the whole process and its children, Python's start included, with nothing remembered from
-before; peak memory is that of the largest process, the 25 MB of this one being the least that is told. What cannot be
-installed or run gets a row without figures, and the reason below the table.
+are user and system time of the whole process and its children, Python's start included, with nothing remembered of the
+images; each tool's network is ready (labelonce converts its own once for each machine, before its first row). Peak memory
+is that of the largest process, the 25 MB of this one being the least that is told. What cannot be installed or run gets
+a row without figures, and the reason below the table.
 """
 
 import argparse
@@ -38,10 +39,14 @@ LABELONCE: Sequence[tuple[str, Sequence[str]]] = (
     ("level scene", ("--level", "scene")),
     ("level near", ("--level", "near")),
     ("level copies", ("--level", "copies")),
-    ("model dct", ("--model", "dct")),
+    ("scene, model dct", ("--level", "scene", "--model", "dct")),
     ("model vgg16", ("--model", "vgg16")),
     ("no verification", ("--verify", "none")),
-    ("engine annoy", ("--engine", "annoy")),
+    ("near, change not looked at", ("--level", "near", "--max-change", "100")),
+    ("scene, share of corners not asked", ("--level", "scene", "--min-inlier-share", "0")),
+    ("scene, agreement not asked", ("--level", "scene", "--min-agreement", "0")),
+    ("one representative", ("--level", "scene", "--representatives", "one")),
+    ("scene, engine annoy", ("--level", "scene", "--engine", "annoy")),
 )
 VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -295,17 +300,29 @@ def labelonce_row(title: str, arguments: Sequence[str], corpus: Corpus, caches: 
     row = Row("labelonce", version("labelonce"), title, len(corpus.names))
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
-        decisions = folder / "decisions.csv"
-        command = [sys.executable, "-m", "labelonce", "folder", corpus.images, "--decisions", decisions]
         try:
             if "vgg16" in arguments and not Path(weights_folders()["KERAS_HOME"], "models", VGG16).is_file():
                 raise ToolError("its weights come from the internet on first use, and are not on this machine")
-            cost = measured(
-                [*command, "--store", folder / "store.sqlite3", *arguments], folder, surroundings(folder, caches)
-            )
-            return replace(row, scores=scored(corpus, decisions), cost=cost)
+            cost = labelonce(corpus.images, folder, caches, arguments)
+            return replace(row, scores=scored(corpus, folder / "decisions.csv"), cost=cost)
         except ToolError as error:
             return replace(row, reason=str(error))
+
+
+def labelonce(images: Path, folder: Path, caches: Path, arguments: Sequence[str] = ()) -> Cost:
+    """Run labelonce on images with an empty store; decisions.csv is in the folder."""
+    files = ["--decisions", folder / "decisions.csv", "--store", folder / "store.sqlite3"]
+    environment = surroundings(folder, caches) | {"XDG_CACHE_HOME": str(caches / "labelonce")}
+    return measured([sys.executable, "-m", "labelonce", "folder", images, *files, *arguments], folder, environment)
+
+
+def convert_network(corpus: Corpus, caches: Path) -> None:
+    """Let labelonce see one image, so that its network is ready."""
+    with tempfile.TemporaryDirectory() as home:
+        one = Path(home, "one")
+        one.mkdir()
+        shutil.copyfile(corpus.images / corpus.names[0], one / corpus.names[0])
+        labelonce(one, Path(home), caches)
 
 
 COLUMNS = ("tool", "version", "setting", "precision", "recall", "F1", "wrong", "lost", "CPU s", "ms/image", "peak MB")
@@ -341,6 +358,7 @@ def table(rows: Iterable[Row]) -> str:
 
 def measure(corpus: Corpus, peers: Sequence[Peer], environments: Path) -> list[Row]:
     """All rows, labelonce's own first."""
+    convert_network(corpus, environments)
     rows = []
     for title, arguments in LABELONCE:
         say(f"labelonce, {title}")
