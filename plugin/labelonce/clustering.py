@@ -56,6 +56,8 @@ def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArr
         return np.zeros(0, np.int64)
     near = pairs.similarity >= np.float32(1.0 - eps)  # in float32, as the pairs were sought
     left, right = pairs.left[near], pairs.right[near]
+    if len(left) == 0 and min_samples > 1:
+        return np.where(weight >= min_samples, np.cumsum(weight >= min_samples) - 1, NOISE)
     if min_samples <= 2:
         return _components(n, left, right, weight >= min_samples)
     return _dbscan(n, left, right, min_samples, weight)
@@ -119,6 +121,8 @@ def represent(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, m
         The node that stands for each node; a representative and a node in no cluster stand for themselves.
     """
     chosen = np.arange(len(labels), dtype=np.int64)
+    if not (labels != NOISE).any():
+        return chosen
     if method == "one":
         _one(labels, preference, chosen)
     else:

@@ -8,10 +8,10 @@ SCORER.py is called as `SCORER.py TRUTH DECISIONS --json OUT`, where DECISIONS h
 
 Each peer gets an environment of its own, which a second run uses again. It is measured as it comes, and at the best of
 its thresholds in hindsight: the one with the highest F1 against the truth, which nobody knows beforehand. CPU seconds
-are user and system time of the whole process and its children, Python's start included, with nothing remembered of the
-images; each tool's network is ready (labelonce converts its own once for each machine, before its first row). Peak memory
-is that of the largest process, the 25 MB of this one being the least that is told. What cannot be installed or run gets
-a row without figures, and the reason below the table.
+are user and system time of the whole process and its children, Python's start included, with nothing remembered of
+the images; each tool's network is ready (labelonce converts its own once for each machine, before its first row).
+Peak memory is that of the largest process, the 25 MB of this one being the least that is told. What cannot be
+installed or run gets a row without figures, and the reason below the table.
 """
 
 import argparse

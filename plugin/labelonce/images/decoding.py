@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from labelonce.errors import ImageUnreadable
 from labelonce.images.regions import Region
 
-LONG_SIDE = 640  # pixels: twice the largest side that a later stage looks at, so that they resample without aliasing
+LONG_SIDE = 480  # pixels: half as much again as the largest side that a later stage looks at
 BACKGROUND = 128  # behind transparent pixels: light and dark drawings both stand out from mid-grey
 
 # What browsers show, and what cameras and scanners write. Not Pillow's whole list: some of its readers start other
@@ -49,7 +49,7 @@ class Picture:
     width, height
         Of the whole upright image, or of the region of it, pixels.
     rgb
-        (h, w, 3) uint8, upright, the long side at most 640; smaller images keep their size.
+        (h, w, 3) uint8, upright, the long side at most 480; smaller images keep their size.
     digest
         Hexadecimal SHA-256 of the upright pixels, `width` and `height`: equal pixels have equal digests, whatever
         metadata the file carries.
@@ -71,11 +71,10 @@ def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None 
     the smallest to the largest (a 12-bit radiograph in 16 bits would be black otherwise).
 
     The digest covers every pixel that was decoded: for JPEG those of libjpeg's reduced decoding (by a half, a quarter
-    or an eighth, both sides of what counts still 640 pixels or more), for all others the full size, alpha and deep
-    values included.
-    Reduced pixels suffice because each of them is the mean of the full ones below it: two JPEG files of one size
-    agree in all of them only if what differs is fainter than one grey level over such a block, which is less than
-    any of the later stages, or a person who labels, can tell.
+    or an eighth, the long side of what counts still 480 pixels or more), for all others the full size, alpha and deep
+    values included. Reduced pixels suffice because each of them is the mean of the full ones below it: two JPEG files
+    of one size agree in all of them only if what differs is fainter than one grey level over such a block, which is
+    less than any of the later stages, or a person who labels, can tell.
 
     An image is only accepted whole. What Pillow fills up after the end of a truncated file is the same grey for every
     file, and an animation or a document of many pages is not its first frame; such images are refused, so that their
@@ -125,7 +124,7 @@ def _decode(data: bytes, max_pixels: int, region: Region | None) -> Picture:
         orientation = None
         if isinstance(image, JpegImagePlugin.JpegImageFile):  # MPO too
             orientation = _orientation(image)
-            image.draft("RGB", _least_size(region, orientation))
+            image.draft("RGB", _least_size(image.size, region, orientation))
     with _quiet() if image.format == "TIFF" else nullcontext():  # only its reader warns while it decodes
         image.load()
     if orientation is None:
@@ -149,12 +148,13 @@ def _orientation(image: Image.Image) -> int:
     return found
 
 
-def _least_size(region: Region | None, orientation: int) -> tuple[int, int]:
-    """What libjpeg's reduced decoding must leave of the file's sides, so that the region has enough pixels."""
-    if region is None:
-        return LONG_SIDE, LONG_SIDE
-    width, height = math.ceil(100 * LONG_SIDE / region.width), math.ceil(100 * LONG_SIDE / region.height)
-    return (height, width) if orientation in _SIDEWAYS else (width, height)
+def _least_size(size: tuple[int, int], region: Region | None, orientation: int) -> tuple[int, int]:
+    """What libjpeg's reduced decoding must leave of the file's sides, so that the long side of the region is enough."""
+    shares = (1.0, 1.0) if region is None else (region.width / 100, region.height / 100)
+    if orientation in _SIDEWAYS:
+        shares = shares[1], shares[0]
+    scale = LONG_SIDE / max(side * share for side, share in zip(size, shares, strict=True))
+    return math.ceil(size[0] * scale), math.ceil(size[1] * scale)
 
 
 @contextmanager

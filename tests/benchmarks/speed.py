@@ -1,0 +1,361 @@
+"""What labelonce costs as a whole process: processor time, cores busy, peak memory, and the time to the first image.
+
+    .venv/bin/python tests/benchmarks/speed.py FOLDER_OF_PHOTOS [--images 2000] [--large 40] [--memory 10000]
+        [--rounds 1] [--json OUT]
+
+Measures `python -m labelonce folder DIR --store NEW` in a home of its own, which a run on one image warms: the network
+is then converted and kept in the cache folder, as after the first use of an installation. Processor time is user and
+system time of the process, Python's start included; cores busy is that over the wall time that all cores had. Peak
+memory is the process's, what this one holds being the least that is told. What labelonce prints is thrown away.
+Figures are medians of the rounds, and inflated while others use the machine.
+
+The pictures are made from the photos, which should be different ones, in a temporary folder (about 0.6 GB; TMPDIR says
+where), always the same for the same photos:
+
+- Small pictures, long side 448. Two of three are distinct: the whole photo, then its quarters, ninths and so on, each
+  turn over all photos taking one cell of the grid, and of the cell a random 85 to 100 % of each side; every second
+  grid is mirrored; hue, saturation and gamma are random; JPEG quality 85 to 95. Every third is an edited copy of an
+  earlier one, by JPEG quality (30 to 80), size, a small crop, brightness, a few degrees of rotation, or a small
+  translation. The first n of more pictures are the n pictures.
+- Large pictures of 12 megapixels: a photo enlarged to 4000 x 3000, re-coloured as above, with a little noise, so that
+  it is not smoother than a camera's; JPEG quality 90.
+
+Memory is measured on a tenth of `--memory` small pictures and on all of them, to show how it grows.
+"""
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, astuple, dataclass
+from functools import partial
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from peers import ToolError, measured, say, surroundings
+from PIL import Image, ImageOps
+
+from labelonce.threads import cores
+
+SIDE = 448  # pixels, long side of the small pictures
+LARGE = (4000, 3000)  # pixels, width and height
+NOISE = 4.0  # grey levels, standard deviation in the large pictures
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+DISTINCT, COPIES, ENLARGED = range(3)  # what a random number is for
+NEAR = ("--level", "near")
+
+Rgb = NDArray[np.uint8]
+Random = np.random.Generator
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos below a folder, by name."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def photo(path: Path) -> Rgb:
+    """Decode a photo, a large one not in full size."""
+    with Image.open(path) as image:
+        image.draft("RGB", (3 * SIDE, 3 * SIDE))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def place(number: int, photos: int) -> tuple[int, int, int]:
+    """Where a distinct picture comes from: the photo, the cells of its grid along a side, and the cell."""
+    cell, index = divmod(number, photos)
+    cells = 1
+    while cell >= cells**2:
+        cell -= cells**2
+        cells += 1
+    return index, cells, cell
+
+
+def window(rgb: Rgb, cells: int, cell: int, rng: Random) -> Rgb:
+    """A random window that fills most of one cell of a grid."""
+    size = np.array(rgb.shape[:2]) / cells
+    sides = size * rng.uniform(0.85, 1, 2)
+    y, x = (size * divmod(cell, cells) + rng.uniform(0, 1, 2) * (size - sides)).astype(int)
+    height, width = np.maximum(sides.astype(int), 1)
+    return rgb[y : y + height, x : x + width]
+
+
+def fitted(rgb: Rgb, side: int) -> Rgb:
+    """The picture with another long side."""
+    scale = side / max(rgb.shape[:2])
+    height, width = (max(1, round(length * scale)) for length in rgb.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=method), np.uint8)
+
+
+def recoloured(rgb: Rgb, rng: Random) -> Rgb:
+    """Another hue, saturation and gamma."""
+    hue, saturation, gamma = rng.integers(0, 180), rng.uniform(0.6, 1.4), rng.uniform(0.6, 1.6)
+    values = np.arange(256)
+    tables = ((values + hue) % 180, np.minimum(values * saturation, 255), 255 * (values / 255) ** gamma)
+    table = np.stack(tables, axis=-1).round().astype(np.uint8)[None]
+    hsv = cv2.LUT(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), table)
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
+
+
+def moved(rgb: Rgb, degrees: float, shift: ArrayLike) -> Rgb:
+    """Turn about the middle and shift by shares of the sides; what is missing is mirrored from inside."""
+    height, width = rgb.shape[:2]
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1), np.float64)
+    matrix[:, 2] += np.multiply(shift, (width, height))
+    return np.asarray(cv2.warpAffine(rgb, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+
+
+def brightened(rgb: Rgb, factor: float) -> Rgb:
+    """Every value times a factor."""
+    return np.asarray(cv2.convertScaleAbs(rgb, alpha=factor), np.uint8)
+
+
+EDITS: Sequence[Callable[[Rgb, Random], Rgb]] = (
+    lambda rgb, rng: fitted(rgb, round(SIDE * rng.uniform(0.5, 0.9))),
+    lambda rgb, rng: window(rgb, 1, 0, rng),
+    lambda rgb, rng: brightened(rgb, rng.uniform(0.75, 1.25)),
+    lambda rgb, rng: moved(rgb, rng.choice((-1, 1)) * rng.uniform(1, 5), (0, 0)),
+    lambda rgb, rng: moved(rgb, 0, rng.uniform(-0.05, 0.05, 2)),
+)
+
+
+def encoded(rgb: Rgb, quality: int) -> bytes:
+    """The bytes of a JPEG file."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return bytes(data)
+
+
+def distinct(photos: Sequence[Path], number: int) -> Rgb:
+    """A picture that is no copy of another number's."""
+    rng = np.random.default_rng((DISTINCT, number))
+    index, cells, cell = place(number, len(photos))
+    rgb = fitted(window(photo(photos[index]), cells, cell, rng), SIDE)
+    return recoloured(rgb if cells % 2 else rgb[:, ::-1], rng)
+
+
+def small_picture(photos: Sequence[Path], index: int) -> bytes:
+    """A small picture: with every index that leaves 2 when divided by 3, a copy of an earlier one."""
+    rng = np.random.default_rng((COPIES, index))
+    thirds, rest = divmod(index, 3)
+    if rest < 2:
+        return encoded(distinct(photos, 2 * thirds + rest), int(rng.integers(85, 96)))
+    rgb = distinct(photos, int(rng.integers(2 * thirds + 2)))
+    edit = int(rng.integers(len(EDITS) + 1))
+    if edit == len(EDITS):
+        return encoded(rgb, int(rng.integers(30, 81)))
+    return encoded(EDITS[edit](rgb, rng), int(rng.integers(85, 96)))
+
+
+def large_picture(photos: Sequence[Path], index: int) -> bytes:
+    """A picture of 12 megapixels."""
+    rng = np.random.default_rng((ENLARGED, index))
+    rgb = recoloured(photo(photos[index % len(photos)]), rng)
+    rgb = np.asarray(cv2.resize(rgb, LARGE, interpolation=cv2.INTER_CUBIC), np.uint8)
+    noise = rng.standard_normal((LARGE[1], LARGE[0], 1), np.float32) * NOISE
+    return encoded(np.clip(rgb + noise, 0, 255).astype(np.uint8), 90)
+
+
+def write(make: Callable[[int], bytes], folder: Path, index: int) -> None:
+    """Make one picture and write it."""
+    (folder / f"{index:06}.jpg").write_bytes(make(index))
+
+
+def make_pictures(photos: Sequence[Path], folder: Path, counts: Mapping[str, int]) -> None:
+    """Write the folders "small", "tenth", "memory" and "one" of small pictures, and "large"."""
+    made = {"all": max(counts["small"], counts["memory"]), "large": counts["large"]}
+    # in other processes: this one's peak would count as that of what it starts
+    with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
+        for name, make in (("all", small_picture), ("large", large_picture)):
+            say(f"making {made[name]:,} pictures")
+            (folder / name).mkdir()
+            list(pool.map(partial(write, partial(make, photos), folder / name), range(made[name])))
+    pictures = sorted((folder / "all").iterdir())
+    for name, count in (*counts.items(), ("tenth", counts["memory"] // 10), ("one", 1)):
+        if name not in made:
+            (folder / name).mkdir()
+            for picture in pictures[:count]:
+                os.link(picture, folder / name / picture.name)
+
+
+# ----------------------------------------------------------------------------------------------------------- measuring
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: the folder of pictures, labelonce's options, and whose store it finds."""
+
+    title: str
+    pictures: str
+    arguments: Sequence[str] = NEAR
+    store: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took, seconds and megabytes, and how many images it kept."""
+
+    images: float
+    cpu: float
+    wall: float
+    peak: float
+    kept: float
+
+    @property
+    def each(self) -> float:
+        """Milliseconds of processor time for each image."""
+        return 1e3 * self.cpu / self.images
+
+    @property
+    def busy(self) -> float:
+        """Percent of the time that all cores had."""
+        return 100 * self.cpu / (self.wall * cores())
+
+
+def cases(memory: int) -> list[Case]:
+    """The rows, in the order in which they run."""
+    return [
+        Case("level scene", "small", ("--level", "scene")),
+        Case("level near", "small"),
+        Case("level copies", "small", ("--level", "copies")),
+        Case("--model dct", "small", (*NEAR, "--model", "dct")),
+        Case("--verify none", "small", (*NEAR, "--verify", "none")),
+        Case("second run", "small", store="level near"),
+        Case("12 megapixels", "large"),
+        Case(f"memory at {memory // 10:,}", "tenth"),
+        Case(f"memory at {memory:,}", "memory"),
+    ]
+
+
+def kept(decisions: Path) -> tuple[int, int]:
+    """Images in a file of decisions, and those that name themselves."""
+    with decisions.open(newline="") as handle:
+        rows = [row["file"] == row["representative"] for row in csv.DictReader(handle)]
+    return len(rows), sum(rows)
+
+
+def timed(arguments: Iterable[str | Path], home: Path) -> tuple[float, float, float]:
+    """Run labelonce: processor seconds, seconds, and megabytes at its peak.
+
+    Raises
+    ------
+    ToolError
+        It failed.
+    """
+    began = time.monotonic()
+    cost = measured([sys.executable, "-m", "labelonce", *arguments], home, surroundings(home, home))
+    return cost.cpu_seconds, time.monotonic() - began, cost.peak_megabytes
+
+
+def run(case: Case, pictures: Path, stores: Path, home: Path) -> Run:
+    """Plan on a folder and tell what it took.
+
+    Raises
+    ------
+    ToolError
+        labelonce failed.
+    """
+    store, decisions = stores / f"{case.store or case.title}.sqlite3", stores / "decisions.csv"
+    say(f"  {case.title}")
+    files: list[str | Path] = ["folder", pictures / case.pictures, "--store", store, "--decisions", decisions]
+    cost = timed([*files, *case.arguments], home)
+    images, own = kept(decisions)
+    return Run(images, *cost, own)
+
+
+def median(runs: Iterable[Run]) -> Run:
+    """The medians of the rounds, each figure by itself."""
+    return Run(*(statistics.median(figures) for figures in zip(*map(astuple, runs), strict=True)))
+
+
+def measure(pictures: Path, home: Path, memory: int, rounds: int) -> tuple[dict[str, Run], Run, Run]:
+    """The medians of all rows, of a run on one image, and of `labelonce --version`.
+
+    Raises
+    ------
+    ToolError
+        labelonce failed.
+    """
+    first = Case("first image", "one")
+    rows: list[dict[str, Run]] = []
+    versions: list[Run] = []
+    for number in range(rounds + 1):
+        say(f"round {number} of {rounds}" if number else "warming")
+        with tempfile.TemporaryDirectory() as folder:
+            stores = Path(folder)
+            found = [run(case, pictures, stores, home) for case in (first, *(cases(memory) if number else ()))]
+        if number:
+            rows.append(dict(zip((first.title, *(case.title for case in cases(memory))), found, strict=True)))
+            versions.append(Run(1, *timed(["--version"], home), 0))
+    medians = {title: median(row[title] for row in rows) for title in rows[0]}
+    return medians, medians.pop(first.title), median(versions)
+
+
+COLUMNS = ("images", "CPU s", "CPU ms/image", "cores busy %", "peak MB", "kept")
+
+
+def table(rows: Mapping[str, Run]) -> str:
+    """All rows as text."""
+    widths = [max(9, len(column)) for column in COLUMNS]
+    lines: list[tuple[str, Sequence[str]]] = [("", COLUMNS)]
+    for title, row in rows.items():
+        figures = (row.images, row.cpu, row.each, row.busy, row.peak, row.kept)
+        texts = ("{:,.0f}", "{:.1f}", "{:.2f}", "{:.0f}", "{:.0f}", "{:,.0f}")
+        lines.append((title, tuple(text.format(figure) for text, figure in zip(texts, figures, strict=True))))
+    return "\n".join(
+        f"{title:<20}" + "".join(f" {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for title, cells in lines
+    )
+
+
+def main() -> None:
+    """Make the pictures, run the rounds and print the table of their medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="photos that the pictures are made of")
+    parser.add_argument("--images", type=int, default=2000, help="small pictures")
+    parser.add_argument("--large", type=int, default=40, help="pictures of 12 megapixels")
+    parser.add_argument("--memory", type=int, default=10_000, help="small pictures to measure memory with")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    photos = [path.resolve() for path in photos_in(options.folder)]
+    if not photos:
+        parser.error(f"no photos in {options.folder}: name a folder with {', '.join(sorted(SUFFIXES))} files")
+    if min(options.images, options.large, options.memory // 10, options.rounds) < 1:
+        parser.error("give at least 1 of --images, --large and --rounds, and 10 of --memory")
+    with tempfile.TemporaryDirectory() as folder:
+        pictures, home = Path(folder, "pictures"), Path(folder, "home")
+        pictures.mkdir()
+        home.mkdir()
+        make_pictures(photos, pictures, {"small": options.images, "large": options.large, "memory": options.memory})
+        try:
+            rows, first, alone = measure(pictures, home, options.memory, options.rounds)
+        except ToolError as error:
+            raise SystemExit(f"labelonce failed: {error}") from None
+    made_of = f"pictures of {len(photos):,} photos"
+    print(f"labelonce {version('labelonce')}, {cores()} cores, {made_of}, rounds: {options.rounds}")
+    print("warmed by a run on one image: the network is converted and kept in the cache folder\n")
+    print(table(rows))
+    print(f"\nto the first image: {first.wall:.2f} s ({first.cpu:.2f} s CPU), the whole run on a folder of one image")
+    print(f"labelonce --version: {alone.wall:.2f} s ({alone.cpu:.2f} s CPU)")
+    if options.json:
+        listed = {title: asdict(row) for title, row in {**rows, "first image": first, "--version": alone}.items()}
+        options.json.write_text(
+            json.dumps({"cores": cores(), "rounds": options.rounds, "rows": listed}, indent=1) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
