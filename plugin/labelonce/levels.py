@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from labelonce.change import NEAR_AREA
 from labelonce.settings import Settings
 
 # Label Studio's control tags by what they do with an image, in lower case.
@@ -46,11 +47,11 @@ class Rules:
     inlier_share: float = 0.35
     scale: float = 2.5
     overlap: float = 0.55
-    change: float = 0.012
+    change: float = NEAR_AREA
     agreement: float = 0.3
     similarity: float = 0.75
     plain_similarity: float = 0.9
-    plain_change: float = 0.012
+    plain_change: float = NEAR_AREA
 
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"

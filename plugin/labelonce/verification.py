@@ -7,11 +7,11 @@ measured on near-duplicate corpora with truth.
 from dataclasses import dataclass
 
 from labelonce.change import Change, changed_area
-from labelonce.features import FEATURES_VERSION, Features, extract  # noqa: F401
+from labelonce.features import Features
 from labelonce.geometry import Alignment, align_corners, align_pixels, fill
 from labelonce.levels import Rules
 
-VERIFICATION_VERSION = 99  # part of the key of remembered verdicts: raise it when `verify` changes
+VERIFICATION_VERSION = 2  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.9  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
