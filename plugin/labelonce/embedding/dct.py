@@ -46,7 +46,7 @@ class ColourDCT(Embedder):
     name = "dct"
     identity = f"dct/{SQUARE}/{PREPROCESSING}"
     dimension = DIMENSION
-    candidate_similarity = 0.45
+    candidate_similarity = 0.55
     similarity = 0.9
     strict_similarity = 0.97
 
