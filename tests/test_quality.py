@@ -45,7 +45,8 @@ def decide(images: Path, store: Path, *arguments: str) -> Path:
 
 def judged(truth: Path, decisions: Path) -> dict[str, dict[str, float]]:
     scores = decisions.with_name("scores.json")
-    judge = [sys.executable, str(SCORE), str(truth), str(decisions), "--by", "subset", "--json", str(scores)]
+    parts = ["--by", "subset"] if "subset" in rows_of(truth)[0] else []
+    judge = [sys.executable, str(SCORE), str(truth), str(decisions), *parts, "--json", str(scores)]
     subprocess.run(judge, check=True, timeout=60)
     found: dict[str, dict[str, float]] = json.loads(scores.read_text())
     return found
