@@ -56,7 +56,7 @@ def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArr
         return np.zeros(0, np.int64)
     near = pairs.similarity >= np.float32(1.0 - eps)  # in float32, as the pairs were sought
     left, right = pairs.left[near], pairs.right[near]
-    if len(left) == 0 and min_samples > 1:
+    if len(left) == 0 and min_samples > 1:  # nothing to import SciPy for
         return np.where(weight >= min_samples, np.cumsum(weight >= min_samples) - 1, NOISE)
     if min_samples <= 2:
         return _components(n, left, right, weight >= min_samples)

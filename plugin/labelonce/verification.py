@@ -26,10 +26,10 @@ class Verdict:
     accepted
         They do.
     reason
-        ``"byte copy"``, ``"same pixels"``; ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they
-        agree once their corners are laid on each other; ``"embedding"``: without corners, but hardly different at
-        all, or without verification. Where they do not show the same, what was missing: ``"few corners"``,
-        ``"inliers"``, ``"scale"``, ``"overlap"``, ``"agreement"``, ``"changed"``.
+        ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
+        each other; ``"embedding"``: without corners, but hardly different at all. Where they do not show the same,
+        what was missing: ``"few corners"``, ``"inliers"``, ``"scale"``, ``"overlap"``, ``"agreement"``,
+        ``"changed"``. Byte copies and equal pixels are known before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
