@@ -89,12 +89,16 @@ class Features:
 
     @cached_property
     def corners(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """(n, 2) float32 places, x and y in pixels of the frame, and (n, 32) uint8 ORB (Rublee et al., 2011)."""
+        """(n, 2) float32 places, x and y in pixels of the frame, and (n, 32) uint8 ORB (Rublee et al., 2011).
+
+        The strongest come first.
+        """
         orb = cv2.ORB_create(POINTS, scaleFactor=STEP, nlevels=SCALES, fastThreshold=FAST_THRESHOLD)  # type: ignore[attr-defined]
         found, descriptors = orb.detectAndCompute(self._gray(), None)
         if descriptors is None:
             return np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8)
-        return np.asarray(cv2.KeyPoint.convert(found), np.float32), np.asarray(descriptors, np.uint8)
+        order = np.argsort([-point.response for point in found], kind="stable")
+        return np.asarray(cv2.KeyPoint.convert(found), np.float32)[order], np.asarray(descriptors, np.uint8)[order]
 
     def _gray(self) -> NDArray[np.uint8]:
         return self._viewed(self._decoded(cv2.IMREAD_GRAYSCALE))

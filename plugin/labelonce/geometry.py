@@ -16,6 +16,8 @@ RATIO = 0.8  # of the distances of the best and the second best match
 REPROJECTION = 8.0  # pixels of the frame, whose long side is 320: parallax and things that move a little are within it
 FINE = 2.0  # pixels, of those among them that the transform is made of in the end: what stands still
 ITERATIONS = 500
+STRONGEST = 250  # corners that are tried first: a quarter of the comparisons
+PLAIN, PLAIN_SHARE = 40, 0.6  # inliers and their share from which on the strongest corners have settled it
 LEAST_CORNERS = 6  # a transform of four unknowns always fits two points; below this nothing is proven
 CORRELATION = 0.6  # of ECC, below which it found nothing
 SAME_SHAPE = 0.03  # of aspect ratios that differ by rounding only
@@ -70,7 +72,15 @@ def align_corners(a: Features, b: Features) -> Alignment:
 
     It depends on the two pictures alone: OpenCV's RANSAC starts its generator anew in each call.
     """
-    source, target = _matches(a, b)
+    strong = _aligned(a, b, STRONGEST)
+    if strong.inliers >= PLAIN and strong.share >= PLAIN_SHARE:
+        return strong
+    return _aligned(a, b, None)
+
+
+def _aligned(a: Features, b: Features, strongest: int | None) -> Alignment:
+    """The transform that most of the strongest corners agree on; None takes all."""
+    source, target = _matches(a, b, strongest)
     if len(source) < LEAST_CORNERS:
         return Alignment(None, len(source))
     found, mask = cv2.estimateAffinePartial2D(
@@ -115,9 +125,13 @@ def align_pixels(a: Features, b: Features) -> Alignment:
     return Alignment(transform, scale=1 / scale, overlap=overlap)
 
 
-def _matches(a: Features, b: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _matches(
+    a: Features, b: Features, strongest: int | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Corners of `b` and the corners of `a` that they match, (m, 2) each, by the ratio test."""
-    (a_points, a_descriptors), (b_points, b_descriptors) = a.corners, b.corners
+    (a_points, a_descriptors), (b_points, b_descriptors) = (
+        (points[:strongest], descriptors[:strongest]) for points, descriptors in (a.corners, b.corners)
+    )
     if min(len(a_points), len(b_points)) < LEAST_CORNERS:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
     distance, nearest = cv2.batchDistance(b_descriptors, a_descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)

@@ -11,9 +11,9 @@ from labelonce.features import Features
 from labelonce.geometry import Alignment, align_corners, align_pixels, fill
 from labelonce.levels import Rules
 
-VERIFICATION_VERSION = 2  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 3  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
-SKETCH = 0.9  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
+SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
 
 
