@@ -1,7 +1,8 @@
 """pull → embed → link → verify → cluster → plan: the one function that reads as the picture in the documentation."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,37 @@ from labelonce.verifier import Verifier
 ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
 
 
+@dataclass(frozen=True)
+class Clusters:
+    """What was found in a source: who is whose neighbour, and the clusters that come of it.
+
+    Parameters
+    ----------
+    tasks
+        All tasks, by id.
+    images
+        Their images.
+    nodes
+        Tasks with equal pixels, one node each; without tasks whose images cannot be compared or may not represent.
+    matches
+        Pairs of nodes that show the same.
+    labels
+        (nodes,) int64. Cluster of each node; -1, noise, are the nodes in none.
+    preference
+        Which nodes stand for others first.
+    shaped
+        The settings that shaped all this, for the plan.
+    """
+
+    tasks: Sequence[Task]
+    images: KnownImages
+    nodes: Sequence[Node]
+    matches: Matches
+    labels: NDArray[np.int64]
+    preference: Preference
+    shaped: dict[str, Any]
+
+
 def make_plan(source: Source, settings: Settings, progress: Progress, *, project: int | None = None) -> Plan:
     """Decide for every task of a source; nothing is written to it.
 
@@ -36,39 +68,47 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         A setting is wrong, the weights are missing, or the source fails as a whole. An image that fails is part of
         the plan.
     """
+    found = find_clusters(source, settings, progress)
+    chosen = represent(found.labels, found.matches.pairs, found.preference, settings.chosen_representatives)
+    return Plan(
+        source=source.name,
+        project=project,
+        decisions=tuple(_decide(found, chosen)),
+        problems=tuple(sorted(found.images.problems.items())),
+        settings=found.shaped,
+    )
+
+
+def find_clusters(source: Source, settings: Settings, progress: Progress, *, every: bool = False) -> Clusters:
+    """Read, embed, link, verify and cluster the images of a source.
+
+    Parameters
+    ----------
+    every
+        Verify all proposed pairs; otherwise those that the representatives of the settings need.
+
+    Raises
+    ------
+    LabelOnceError
+        As in `make_plan`.
+    """
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
     level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
     rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
-    threshold = _threshold(settings, embedder)
+    threshold = threshold_of(settings, embedder)
     store = Store(settings.store_path, progress)
     try:
         tasks = sorted(source.tasks(), key=lambda task: task.id)
-        reader = Reader(
-            source,
-            embedder,
-            store,
-            with_features=settings.verifies,
-            workers=settings.workers,
-            max_pixels=settings.max_pixels,
-            region=settings.region,
-            views=views_of(settings.invariant.split(",") if settings.invariant else ()),
-        )
+        reader = reader_of(source, embedder, store, settings)
         images = reader.read(tasks, progress)
         nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
-        search = NeighbourSearch(
-            engine=settings.engine,
-            n_neighbors=settings.n_neighbors,
-            n_trees=settings.n_trees,
-            search_k=settings.search_k,
-            metric=settings.metric,
-        )
         with progress.stage("Linking neighbours", len(nodes)) as advance:
-            proposed = propose(nodes, images, threshold, search)
+            proposed = propose(nodes, images, threshold, search_of(settings))
             advance(len(nodes))
         preference = _preference(nodes, images)
         if settings.verifies:
             verifier = Verifier(store, reader, images, model=embedder.identity, rules=rules)
-            every = settings.chosen_representatives != "cover" or settings.min_samples > 2
+            every = every or settings.chosen_representatives != "cover" or settings.min_samples > 2
             matches = verifier.verify(proposed, nodes, preference, progress, every=every)
         else:
             matches = accept_all(proposed.pairs)
@@ -76,27 +116,46 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         store.close()
     weight = np.array([len(node.tasks) for node in nodes], np.int64)
     labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
-    chosen = represent(labels, matches.pairs, preference, settings.chosen_representatives)
-    return Plan(
-        source=source.name,
-        project=project,
-        decisions=tuple(_decide(tasks, images, nodes, labels, chosen, matches)),
-        problems=tuple(sorted(images.problems.items())),
-        settings={
-            "model": embedder.name,
-            "verify": "geometry" if settings.verifies else "none",
-            **({"level": level, "level_reason": why, "thresholds": asdict(rules)} if settings.verifies else {}),
-            "roi": settings.roi,
-            "roi_from_predictions": settings.roi_from_predictions,
-            "invariant": settings.invariant,
-            "similarity": round(100 * threshold, 4),
-            "min_samples": settings.min_samples,
-            "representatives": settings.chosen_representatives,
-        },
+    shaped = {
+        "model": embedder.name,
+        "verify": "geometry" if settings.verifies else "none",
+        **({"level": level, "level_reason": why, "thresholds": asdict(rules)} if settings.verifies else {}),
+        "roi": settings.roi,
+        "roi_from_predictions": settings.roi_from_predictions,
+        "invariant": settings.invariant,
+        "similarity": round(100 * threshold, 4),
+        "min_samples": settings.min_samples,
+        "representatives": settings.chosen_representatives,
+    }
+    return Clusters(tasks, images, nodes, matches, labels, preference, shaped)
+
+
+def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settings) -> Reader:
+    """The reader that the settings ask for."""
+    return Reader(
+        source,
+        embedder,
+        store,
+        with_features=settings.verifies,
+        workers=settings.workers,
+        max_pixels=settings.max_pixels,
+        region=settings.region,
+        views=views_of(settings.invariant.split(",") if settings.invariant else ()),
     )
 
 
-def _threshold(settings: Settings, embedder: Embedder) -> float:
+def search_of(settings: Settings) -> NeighbourSearch:
+    """The neighbour search that the settings ask for."""
+    return NeighbourSearch(
+        engine=settings.engine,
+        n_neighbors=settings.n_neighbors,
+        n_trees=settings.n_trees,
+        search_k=settings.search_k,
+        metric=settings.metric,
+    )
+
+
+def threshold_of(settings: Settings, embedder: Embedder) -> float:
     """Cosine similarity from which on two images are proposed as a pair."""
     if settings.eps is not None:
         return min(similarity_from(settings.eps), 1 - ROUNDING)
@@ -131,15 +190,9 @@ def _preference(nodes: Sequence[Node], images: KnownImages) -> Preference:
     return Preference(kept, rank, first)
 
 
-def _decide(
-    tasks: Sequence[Task],
-    images: KnownImages,
-    nodes: Sequence[Node],
-    labels: NDArray[np.int64],
-    chosen: NDArray[np.int64],
-    matches: Matches,
-) -> list[Decision]:
+def _decide(found: Clusters, chosen: NDArray[np.int64]) -> list[Decision]:
     """A decision and a reason for every task, in their order."""
+    images, nodes, labels = found.images, found.nodes, found.labels
     first_of: dict[int, TaskId] = {}
     for node, label in zip(nodes, labels.tolist(), strict=True):
         if label != NOISE:
@@ -160,7 +213,7 @@ def _decide(
                 equal = images.digests[task.id] == images.digests[head.id]
                 similarity, why = 100.0, "byte copy" if equal else "same pixels"
             else:
-                cosine, why = matches.find(number, head_number) or (
+                cosine, why = found.matches.find(number, head_number) or (
                     min(
                         float(images.vectors[one] @ images.vectors[other])
                         for one, other in zip(node.rows, nodes[head_number].rows, strict=True)
@@ -170,7 +223,7 @@ def _decide(
                 similarity = round(100 * min(1.0, max(0.0, cosine)), 1)
             duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity)
             stands_for[head.id] = first_of[label]
-    return [_one(task, images, duplicates, stands_for) for task in tasks]
+    return [_one(task, images, duplicates, stands_for) for task in found.tasks]
 
 
 def _one(

@@ -1,0 +1,70 @@
+"""The command line. Every command parses, opens, calls one function of the library and prints.
+
+Exit codes: 0 done; 1 the server or the machine failed, run it again; 2 a setting or an argument is wrong;
+3 done except for what the server refused; 130 interrupted.
+"""
+
+import sys
+from io import TextIOWrapper
+
+import click
+
+from labelonce import __version__
+from labelonce.cli import folders, projects
+from labelonce.cli.exits import FAILED, INTERRUPTED, WRONG_SETTING
+from labelonce.errors import ConfigurationError, LabelOnceError, PlanError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="labelonce")
+def cli() -> None:
+    """Label every image once.
+
+    Finds the near-duplicate image tasks of a Label Studio project, skips them, tags them, and says what that saves.
+    Tasks that people worked on are never touched, and `undo` puts everything back.
+
+    \b
+    export LABEL_STUDIO_URL=http://localhost:8080 LABEL_STUDIO_API_KEY=...
+    labelonce doctor --project 3     is everything set up?
+    labelonce plan --project 3       what would happen? writes nothing to Label Studio
+    labelonce run --project 3        do it
+    labelonce undo --project 3       take it back
+    """
+
+
+for _command in (
+    projects.doctor,
+    projects.plan,
+    projects.apply,
+    projects.run,
+    projects.undo,
+    projects.report,
+    folders.folder,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; errors become one clear line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding does not know stops nothing
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Run it again: it continues where it stopped.", err=True)
+        sys.exit(INTERRUPTED)
+    except (ConfigurationError, PlanError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(WRONG_SETTING)
+    except LabelOnceError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    except OSError as error:  # a full disk, for instance; click itself ends quietly when a pipe is closed
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
