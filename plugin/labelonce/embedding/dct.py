@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from labelonce.embedding.base import Embedder, resized, unit
 from labelonce.images.decoding import Picture
 
-SQUARE: Final = 160
+SQUARE: Final = 128
 SIDE: Final = 32
 LUMA, CHROMA = 8, 4  # low frequencies kept in each direction
 ROUNDING: Final = 0.01  # grey levels: smaller coefficients are rounding errors, which the square root would blow up
