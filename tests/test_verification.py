@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
+from labelonce import geometry
 from labelonce.features import Features, extract
 from labelonce.levels import LEVELS
 from labelonce.verification import Verdict, verify
@@ -154,3 +155,40 @@ def test_extreme_sizes(size: tuple[int, int]) -> None:
     one = features(texture(5).resize(size))
     assert isinstance(verify(one, features(texture(5)), 0.95, SCENE).accepted, bool)
     assert isinstance(verify(one, features(texture(6).resize(size)), 0.95, SCENE).accepted, bool)
+
+
+class TestTheStrongestCorners:
+    def test_they_are_enough_where_they_are_plain(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        a, b = features(texture(1)), features(EDITS["cropped"](texture(1)))
+        seen = corners_asked(monkeypatch)
+        verdict = verify(a, b, 0.8, NEAR)
+        assert verdict.accepted
+        assert seen == [geometry.STRONGEST]
+        assert geometry.PLAIN <= verdict.inliers <= geometry.STRONGEST
+
+    def test_all_are_asked_where_more_are_wanted_than_they_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        a, b = features(texture(1)), features(EDITS["cropped"](texture(1)))
+        few = verify(a, b, 0.8, NEAR).inliers
+        seen = corners_asked(monkeypatch)
+        verdict = verify(a, b, 0.8, replace(NEAR, inliers=few + 1))
+        assert seen == [geometry.STRONGEST, None]
+        assert verdict.accepted
+        assert verdict.inliers > few
+
+    def test_all_are_asked_where_they_find_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = corners_asked(monkeypatch)
+        assert not verify(features(texture(1)), features(texture(2)), 0.8, NEAR).accepted
+        assert seen == [geometry.STRONGEST, None]
+
+
+def corners_asked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """How many corners are compared from now on; None is all of them."""
+    asked: list[int | None] = []
+    matches = geometry._matches
+
+    def listening(a: Features, b: Features, strongest: int | None) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(strongest)
+        return matches(a, b, strongest)
+
+    monkeypatch.setattr(geometry, "_matches", listening)
+    return asked

@@ -67,13 +67,18 @@ def fill(a: Features, b: Features) -> Alignment | None:
     return Alignment(np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5]]), scale=1.0, overlap=(1.0, 1.0))
 
 
-def align_corners(a: Features, b: Features) -> Alignment:
+def align_corners(a: Features, b: Features, *, inliers: int = PLAIN, share: float = PLAIN_SHARE) -> Alignment:
     """The similarity transform that most of the corners agree on.
 
     It depends on the two pictures alone: OpenCV's RANSAC starts its generator anew in each call.
+
+    Parameters
+    ----------
+    inliers, share
+        What the strongest corners have to reach, if more than they have to anyway, so that the others are not asked.
     """
     strong = _aligned(a, b, STRONGEST)
-    if strong.inliers >= PLAIN and strong.share >= PLAIN_SHARE:
+    if strong.inliers >= max(inliers, PLAIN) and strong.share >= max(share, PLAIN_SHARE):
         return strong
     return _aligned(a, b, None)
 

@@ -100,7 +100,7 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
 
 
 def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdict:
-    found = align_corners(a, b)
+    found = align_corners(a, b, inliers=rules.inliers, share=rules.inlier_share)
     missing = _missing(found, rules)
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
