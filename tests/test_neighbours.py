@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from labelonce import neighbours
 from labelonce.errors import ConfigurationError
-from labelonce.neighbours import METRICS, NeighbourSearch, Pairs, link
+from labelonce.neighbours import METRICS, NeighbourSearch, Pairs, exact, link
+from labelonce.neighbours import search as seeking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXACT = NeighbourSearch(engine="exact")
-ENGINES = [EXACT, *(NeighbourSearch(engine="annoy", metric=metric) for metric in METRICS)]
+ENGINES = [
+    *(NeighbourSearch(engine=engine) for engine in ("exact", "cells", "faiss")),
+    *(NeighbourSearch(engine="annoy", metric=metric) for metric in METRICS),
+]
 
 
 def names(search: NeighbourSearch) -> str:
@@ -89,34 +93,84 @@ def test_the_order_of_the_rows_does_not_matter(search: NeighbourSearch) -> None:
     assert sorted(mapped) == sorted(expected)
 
 
-def test_annoy_finds_the_same_again() -> None:
-    search = NeighbourSearch(engine="annoy", n_trees=2, n_neighbors=4)
-    one, two = (link(vectors(), 0.5, search) for _ in range(2))
-    assert as_set(one) == as_set(two)
+@pytest.mark.parametrize("search", ENGINES, ids=names)
+def test_finds_the_same_again(search: NeighbourSearch) -> None:
+    narrow = replace(search, n_trees=2, n_neighbors=4)
+    rows = vectors(3000, 140)
+    one, two = (link(rows, 0.5, narrow) for _ in range(2))
+    assert np.array_equal(one.left, two.left)
+    assert np.array_equal(one.right, two.right)
+
+
+@pytest.mark.parametrize("search", ENGINES, ids=names)
+def test_long_vectors_are_shortened_and_compared_whole(search: NeighbourSearch) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(2500, 300))[rng.integers(0, 1000, 2500)] + rng.normal(size=(2500, 300)) * 0.3
+    rows = rows * np.arange(1, 301) ** -0.5
+    rows = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+    wanted, found = link(rows, 0.7, EXACT), link(rows, 0.7, search)
+    both = as_set(wanted) & as_set(found)
+    assert len(both) == len(found.left)
+    assert len(both) >= (0.95 if search.engine == "annoy" else 0.99) * len(wanted.left)
+    assert len(wanted.left) > 2000
+
+
+@pytest.mark.parametrize("search", ENGINES, ids=names)
+def test_a_block_of_near_equal_rows_is_found_whole(search: NeighbourSearch) -> None:
+    rng = np.random.default_rng(4)
+    crowd = rng.normal(size=20) + rng.normal(size=(900, 20)) * 0.01
+    rows = np.concatenate([crowd, rng.normal(size=(1500, 20))])
+    rows = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+    found = link(rows, 0.95, replace(search, n_neighbors=2))
+    inside = (found.left < 900) & (found.right < 900)
+    assert np.count_nonzero(inside) == 900 * 899 // 2
+
+
+@pytest.mark.parametrize("search", ENGINES, ids=names)
+def test_many_equal_rows_are_paired_with_the_first_of_them(search: NeighbourSearch) -> None:
+    one, near, far = np.array([[1.0, 0, 0], [0.96, 0.28, 0], [0, 0, 1]], np.float32)
+    rows = np.stack([far, near, *[one] * 5000, *[near] * 100])
+    pairs = as_set(link(rows, 0.9, search))
+    assert {(2, other) for other in range(3, 5002)} <= pairs
+    assert {(1, other) for other in range(2, 5102)} <= pairs
+    assert (65, 5001) in pairs
+    assert (66, 5001) not in pairs
+    assert {row for pair in pairs for row in pair} == set(range(1, 5102))
+    assert len(pairs) < 64 * 2 * len(rows)
+
+
+def test_some_rows_are_searched_by_their_places() -> None:
+    rows = vectors()
+    some = np.random.default_rng(5).permutation(600)[:300]
+    assert as_set(link(rows, 0.5, EXACT, rows=some)) == as_set(link(rows[some], 0.5, EXACT))
 
 
 def test_blocks_join_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = link(vectors(), 0.5, EXACT)
-    monkeypatch.setattr(neighbours, "_ROWS", 37)
-    monkeypatch.setattr(neighbours, "_COLUMNS", 101)
+    monkeypatch.setattr(exact, "_ROWS", 37)
+    monkeypatch.setattr(exact, "_COLUMNS", 101)
     pieces = link(vectors(), 0.5, EXACT)
     assert np.array_equal(whole.left, pieces.left)
     assert np.array_equal(whole.right, pieces.right)
     assert np.array_equal(whole.similarity, pieces.similarity)
 
 
-def test_auto_is_annoy_for_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_by_product", lambda *_: pytest.fail("exact"))
-    monkeypatch.setattr(neighbours, "EXACT_UP_TO", 599)
-    assert len(link(vectors(), 0.5).left) > 100
+@pytest.mark.parametrize(("limit", "engine"), [(599, "by_cells"), (600, "by_product")])
+def test_auto_goes_by_size(limit: int, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    monkeypatch.setattr(seeking, engine, lambda *_: called.append(engine) or (np.zeros(0, np.int64),) * 2)
+    monkeypatch.setattr(seeking, "SHORT_EXACT_UP_TO", limit)
+    link(vectors(), 0.5)
+    assert called == [engine]
 
 
-def test_without_annoy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "find_spec", lambda _: None)
-    monkeypatch.setattr(neighbours, "EXACT_UP_TO", 10)
+@pytest.mark.parametrize(("engine", "package"), [("annoy", "annoy-mm"), ("faiss", r"'labelonce\[faiss\]'")])
+def test_without_the_package(engine: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeking, "find_spec", lambda _: None)
+    monkeypatch.setattr(seeking, "SHORT_EXACT_UP_TO", 10)
     assert len(link(vectors(), 0.5).left) > 100
-    with pytest.raises(ConfigurationError, match="pip install annoy-mm"):
-        link(vectors(), 0.5, NeighbourSearch(engine="annoy"))
+    with pytest.raises(ConfigurationError, match=f"pip install {package}"):
+        link(vectors(), 0.5, NeighbourSearch(engine=engine))
 
 
 @pytest.mark.parametrize("search", [NeighbourSearch(engine="fast"), NeighbourSearch(metric="hamming")])

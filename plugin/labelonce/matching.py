@@ -1,14 +1,17 @@
 """Which tasks may show the same: exact copies become one node, alike nodes are proposed as pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.neighbours import NeighbourSearch, Pairs, link
+from labelonce.progress import Progress
 from labelonce.reading import KnownImages
 from labelonce.tasks import Task
+
+_QUIET = Progress()
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,15 @@ def collapse(tasks: Sequence[Task], images: KnownImages) -> list[Node]:
     return [Node(rows, tuple(group)) for (_, rows), group in groups.items()]
 
 
-def propose(nodes: Sequence[Node], images: KnownImages, similarity: float, search: NeighbourSearch) -> Proposals:
+def propose(
+    nodes: Sequence[Node], images: KnownImages, similarity: float, search: NeighbourSearch, progress: Progress = _QUIET
+) -> Proposals:
     """Pairs of nodes all of whose images, in order, have at least this cosine similarity.
 
     Tasks with several images are searched by the mean of their images' similarities, which is at least the smallest.
     Their similarity is the smallest one. Where the images are known in other views, each node as it is is compared
-    with the later ones in each of them; the view that looks most alike is proposed.
+    with the later ones in each of them; the view that looks most alike is proposed. Of many equal vectors those are
+    paired with all the others that people worked on, or that stand already, because they will represent.
     """
     names = ("", *images.views)
     groups: dict[tuple[str, int], list[int]] = {}
@@ -82,21 +88,28 @@ def propose(nodes: Sequence[Node], images: KnownImages, similarity: float, searc
     nothing = np.zeros(0, np.int64)
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]]
     found = [(nothing, nothing, nothing.astype(np.float32), nothing)]
-    for numbers in groups.values():
-        rows, index = np.array([nodes[number].rows for number in numbers]), np.array(numbers)
+    for (context, count), numbers in groups.items():
+        ordered = sorted(numbers, key=lambda number: _priority(nodes[number]))
         for view, name in enumerate(names):
+            index = np.array(numbers if name else ordered)  # in a view, which of two is held matters
+            rows = np.array([nodes[number].rows for number in index.tolist()])
             if len(numbers) < 2:
                 continue
-            left, right, cosine = _search(
-                images.vectors, images.views[name] if name else None, rows, similarity, search
-            )
+            here = replace(search, name=f"{search.name}\n{context}\n{count}\n{name}")
+            held = images.views[name] if name else None
+            left, right, cosine = _search(images.vectors, held, rows, similarity, here, progress)
             near = cosine >= similarity
-            found.append((index[left[near]], index[right[near]], cosine[near], np.full(int(near.sum()), view)))
+            one, other = index[left[near]], index[right[near]]
+            found.append((np.minimum(one, other), np.maximum(one, other), cosine[near], np.full(len(one), view)))
     left, right, cosine, view = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((view, -cosine, right, left))
     first = order[np.diff(left[order] * len(nodes) + right[order], prepend=-1) != 0]
     pairs = Pairs(left[first], right[first], np.minimum(cosine[first], 1.0).astype(np.float32))
     return Proposals(pairs, {number: names[view[first[number]]] for number in np.flatnonzero(view[first]).tolist()})
+
+
+def _priority(node: Node) -> tuple[bool, bool]:
+    return not any(task.touch.keeps for task in node.tasks), not any(task.standing for task in node.tasks)
 
 
 def _search(
@@ -105,11 +118,15 @@ def _search(
     rows: NDArray[np.int64],
     similarity: float,
     search: NeighbourSearch,
+    progress: Progress,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Pairs of one group, left before right, and their smallest similarity; the right ones are held as given."""
     n, width = rows.shape
+    if width == 1 and held is None:  # nothing to copy
+        pairs = link(vectors, similarity, search, progress, rows[:, 0])
+        return pairs.left, pairs.right, pairs.similarity
     stacked = [one[rows].reshape(n, -1) / np.sqrt(np.float32(width)) for one in (vectors, held) if one is not None]
-    pairs = link(np.concatenate(stacked), similarity, search)
+    pairs = link(np.concatenate(stacked), similarity, search, progress)
     left, right, cosine = pairs.left, pairs.right, pairs.similarity
     if held is not None:
         across = (left < n) & (right >= n) & (left < right - n)

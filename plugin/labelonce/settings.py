@@ -176,7 +176,11 @@ class Settings:
         None, "thresholds", "Least similarity of pictures that have no corners, percent.", kind=float, least=0
     )
     engine: str = setting(
-        "auto", "similarity", "Neighbour search; auto is exact for small projects.", choices=("auto", "annoy", "exact")
+        "auto",
+        "similarity",
+        "Neighbour search. exact: all pairs. cells, annoy, faiss: fast, and may overlook a few in a hundred thousand "
+        "images; faiss needs pip install 'labelonce[faiss]'. auto: exact up to 15,000 different images, then cells.",
+        choices=("auto", "exact", "cells", "annoy", "faiss"),
     )
     n_neighbors: int = setting(32, "similarity", "Neighbours that Annoy is first asked for.", kind=int, least=1)
     n_trees: int = setting(50, "similarity", "Trees in the Annoy index.", kind=int, least=1)
