@@ -1,13 +1,17 @@
 """From tasks to a plan: what is found, who is kept, and that neither order nor time matters."""
 
+import math
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from labelonce import embedding
+from labelonce.embedding.memory import Thumbnail
 from labelonce.errors import ConfigurationError
-from labelonce.pipeline import make_plan
+from labelonce.pipeline import find_clusters, make_plan
 from labelonce.planning import Plan, Role
 from labelonce.progress import Progress
 from labelonce.settings import Settings
@@ -95,11 +99,47 @@ def test_exact_copies_say_so(files, settings):
 def test_the_order_of_the_tasks_does_not_matter(files, settings, tmp_path, verify, settings_changes):
     tasks = [Task(number, (name,)) for number, name in enumerate(sorted(files))]
     made = plan(files, settings, tasks, verify=verify, **settings_changes)
-    for seed in range(2):
+    for seed in range(5):
         shuffled = random.Random(seed).sample(tasks, len(tasks))
         store = tmp_path / f"{seed}.sqlite3"
         assert plan(files, settings, shuffled, verify=verify, store=store, **settings_changes) == made
     assert plan(files, settings, tasks, verify=verify, **settings_changes) == made  # from the store
+
+
+class Red(Thumbnail):
+    """How red a picture is, is an angle of so many hundredths of a radian."""
+
+    name = identity = "red"
+    dimension = 2
+
+    def prepare(self, picture):
+        return picture.rgb[:1, 0, 0]
+
+    def embed(self, batch):
+        angle = np.array(batch, np.float64).reshape(len(batch)) / 100
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def test_the_order_of_the_tasks_does_not_decide_where_a_border_point_belongs(settings, monkeypatch):
+    """Points on a line; c and d have four within reach, x between them has only these two."""
+    monkeypatch.setattr(embedding, "load", lambda *_: Red())
+    line = {"a": 0, "b": 3, "c": 28, "x": 56, "d": 84, "e": 109, "f": 112}
+    files = {name: encoded(Image.new("RGB", (8, 8), (red, 0, 0))) for name, red in line.items()}
+    settings = replace(settings, eps=str(1 - math.cos(0.3)), min_samples=4)
+
+    def clusters(numbers: dict[str, int], seed: int) -> dict[str, int | None]:
+        tasks = random.Random(seed).sample([Task(number, (name,)) for name, number in numbers.items()], len(numbers))
+        made = make_plan(MemorySource(files, tasks), settings, QUIET)
+        found = find_clusters(MemorySource(files, tasks), settings, QUIET)
+        assert [decision.task for decision in made.decisions] == sorted(numbers.values())
+        return dict(zip((node.tasks[0].images[0] for node in found.nodes), found.labels.tolist(), strict=True))
+
+    forth = {name: number for number, name in enumerate("abcxdef")}
+    back = {name: number for number, name in enumerate("fedxcba")}
+    for seed in range(5):
+        # the cluster of the first id is found first, and takes the point
+        assert clusters(forth, seed) == {"a": 0, "b": 0, "c": 0, "x": 0, "d": 1, "e": 1, "f": 1}
+        assert clusters(back, seed) == {"f": 0, "e": 0, "d": 0, "x": 0, "c": 1, "b": 1, "a": 1}
 
 
 def test_several_images_match_in_order_and_in_number(files, settings):
@@ -165,6 +205,39 @@ def test_an_annotated_copy_stands_for_its_own_copies(files, settings):
     found = by_task(plan(files, settings, tasks))
     assert found[3].reason == "byte copy"
     assert [found[task].role for task in (1, 2)] == [Role.UNIQUE, Role.REPRESENTATIVE]
+
+
+@pytest.mark.parametrize("verify", ["none", "geometry"])
+def test_what_stands_stays(files, settings, verify):
+    """The second run meets a larger picture of the scene and one more copy."""
+    first = [Task(1, ("a1",)), Task(2, ("a4",)), Task(3, ("b1",))]
+    made = plan(files, settings, first, verify=verify)
+    standing = {one.task for one in made.decisions if one.role is not Role.DUPLICATE}
+    assert len(standing) == 2
+    (head,) = standing - {3}
+    tasks = [replace(task, standing=task.id in standing) for task in first]
+    added = [Task(4, ("a7",)), Task(5, ("a3",)), Task(6, ("b2",))]
+    grown = plan(files, settings, [*tasks, *added], verify=verify)
+    assert {task: one.representative for task, one in by_task(grown).items()} == {
+        1: head, 2: head, 3: 3, 4: head, 5: head, 6: 3
+    }  # fmt: skip
+    assert {
+        by_task(plan(files, settings, [*first, *added], verify=verify))[task].representative for task in (1, 4)
+    } == {4}
+    # what is written stands, and the run after that finds nothing to write
+    stands = {one.task for one in grown.decisions if one.role is not Role.DUPLICATE}
+    again = [replace(task, standing=task.id in stands) for task in [*tasks, *added]]
+    assert plan(files, settings, again, verify=verify) == grown
+    # people's work comes before what stands
+    worked = [replace(task, touch=Touch.ANNOTATED if task.id == 4 else Touch.NONE) for task in again]
+    assert by_task(plan(files, settings, worked, verify=verify))[head].representative == 4
+
+
+def test_among_equal_pixels_the_standing_one_stays(files, settings):
+    tasks = [Task(1, ("a1",)), Task(2, ("a2",)), Task(3, ("a3",), standing=True)]
+    assert {one.representative for one in plan(files, settings, tasks).decisions} == {3}
+    tasks[0] = replace(tasks[0], touch=Touch.DRAFTED)
+    assert {one.representative for one in plan(files, settings, tasks).decisions} == {1}
 
 
 def test_unusable_tasks_are_kept_with_the_reason(files, settings):

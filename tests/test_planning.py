@@ -3,6 +3,9 @@
 import csv
 import json
 import os
+import tracemalloc
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -80,8 +83,6 @@ def broken(change) -> str:
 
 
 def _as_json() -> dict:
-    from dataclasses import asdict
-
     return asdict(small())
 
 
@@ -140,3 +141,53 @@ def test_a_plan_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="directory"):
         save_plan(small(), tmp_path / "plan.json")
     assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_what_is_written_piece_by_piece_is_the_plan_as_one_text(tmp_path_factory, data):
+    """As asdict and json.dumps give it, and nothing of it is held in memory twice."""
+    ids = st.integers() | st.text(st.characters(exclude_categories=()), max_size=5)
+    row = st.builds(
+        Decision, ids, st.sampled_from(Role), TEXTS, st.none() | ids, st.none() | ids, st.none() | st.floats()
+    )
+    values = st.recursive(
+        st.none() | st.booleans() | st.floats() | TEXTS | st.builds(Path, st.just("a")),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+        max_leaves=5,
+    )
+    plan = Plan(
+        data.draw(TEXTS),
+        data.draw(st.none() | st.integers()),
+        tuple(data.draw(st.lists(row, max_size=4))),
+        tuple(data.draw(st.lists(st.tuples(ids, TEXTS), max_size=3))),
+        data.draw(st.dictionaries(TEXTS, values, max_size=3)),
+    )
+    path = tmp_path_factory.mktemp("plan") / "plan.json"
+    save_plan(plan, path)
+    assert path.read_bytes().decode() == json.dumps({"format": 1, **asdict(plan)}, indent=1, default=str) + "\n"
+
+
+def test_writing_a_long_plan_takes_little_memory(tmp_path):
+    """A text of it, or a copy, has more than a hundred bytes for each task."""
+    n = 20_000
+    plan = Plan("photos", None, tuple(Decision(f"{one:06}.jpg", Role.UNIQUE, "no near-duplicate") for one in range(n)))
+    tracemalloc.start()
+    try:
+        save_plan(plan, tmp_path / "plan.json")
+        save_decisions(plan.decisions, tmp_path / "all.csv")
+        save_representatives(plan, tmp_path / "who.csv")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * n
+
+
+def test_what_fails_halfway_leaves_the_file_before_it(tmp_path):
+    path = tmp_path / "all.csv"
+    save_decisions(small().decisions, path)
+    before = path.read_bytes()
+    with pytest.raises(UnicodeEncodeError):
+        save_decisions([*small().decisions, Decision("\ud800", Role.UNIQUE, "x")], path)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["all.csv"]

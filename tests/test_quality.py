@@ -5,12 +5,19 @@ The measurement corpus is not part of the project: it lies beside the checkout, 
 
 import csv
 import json
+import random
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from labelonce.pipeline import make_plan
+from labelonce.planning import Role
+from labelonce.progress import Progress
+from labelonce.settings import Settings
+from labelonce.sources.folder import FolderSource
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 CORPUS, SCORE = BESIDE / "data" / "dev", BESIDE / "tools" / "score.py"
@@ -85,6 +92,28 @@ def test_near(corpus):
             missed += alone and len(groups[row["group_id"]]) > 1
         assert len(named) > 20
         assert missed <= 0.01 * len(named), kind
+
+
+class Shuffled(FolderSource):
+    """The images of a folder in an order of chance."""
+
+    seed = 0
+
+    def tasks(self):
+        found = list(super().tasks())
+        return iter(random.Random(self.seed).sample(found, len(found)))
+
+
+@pytest.mark.parametrize("chosen", ["cover", "one"])
+def test_the_order_of_the_files_does_not_matter(corpus, chosen):
+    images, store = corpus
+    source = Shuffled(images, max_bytes=1 << 28)
+    settings = Settings(level="scene", representatives=chosen, store=store)
+    made = make_plan(source, settings, Progress())
+    assert made.count(Role.DUPLICATE) > 0.4 * len(made.decisions)
+    for seed in range(1, 6):
+        source.seed = seed
+        assert make_plan(source, settings, Progress()) == made
 
 
 def test_copies(corpus):

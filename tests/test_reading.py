@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+import tracemalloc
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -387,3 +388,36 @@ def test_what_is_done_with_is_let_go(monkeypatch):
     pictures = {f"{seed}.png": encoded(texture(seed, (40, 30))) for seed in range(120)}
     assert len(read(MemorySource(pictures), progress=Counting()).records) == 120
     assert 1 <= max(alive) < 60
+
+
+def test_what_is_kept_of_an_image_is_small_beside_its_vector(tmp_path, monkeypatch):
+    """The pictures, thumbnails and files of those that were read are gone."""
+    monkeypatch.setattr(reading, "TOGETHER", 32)
+    monkeypatch.setattr(reading, "WRITTEN", 16)
+
+    class Drawn(MemorySource):
+        """Makes its files when they are asked for."""
+
+        def read(self, task, location, known=None):
+            if known is not None:
+                return None
+            flat = Image.new("RGB", (16, 12), (int(location) % 251, int(location) // 251, 0))
+            return Content(encoded(flat, "BMP") + bytes(10_000), location)
+
+    def held(path, count):
+        source = Drawn({}, [Task(number, (f"{number}",)) for number in range(count)])
+        tracemalloc.start()
+        try:
+            images = read(source, path)
+            gc.collect()
+            kept, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(images.records) == count
+        return kept - images.vectors.nbytes, peak - images.vectors.nbytes
+
+    held(None, 100)  # what is made once
+    for _ in range(2):  # the second time from the store
+        few, many = held(tmp_path / "few", 200), held(tmp_path / "many", 600)
+        for before, after in zip(few, many, strict=True):
+            assert (after - before) / 400 < 1500

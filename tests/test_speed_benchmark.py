@@ -107,13 +107,12 @@ def test_kept_images_name_themselves(tmp_path):
 
 
 def test_the_second_run_finds_the_store_of_one_before_it():
-    rows = speed.cases(5000)
+    rows = speed.cases()
     titles = [case.title for case in rows]
     again = next(case for case in rows if case.store)
     first = rows[titles.index(again.store)]
     assert titles.index(again.title) > titles.index(first.title)
     assert (again.pictures, again.arguments) == (first.pictures, first.arguments)
-    assert titles[-2:] == ["memory at 500", "memory at 5,000"]
 
 
 def test_figures_are_medians_each_by_itself(monkeypatch):

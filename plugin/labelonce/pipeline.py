@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce import embedding
+from labelonce.catalogue import save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.images.views import views_of
@@ -69,14 +70,19 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         the plan.
     """
     found = find_clusters(source, settings, progress)
-    chosen = represent(found.labels, found.matches.pairs, found.preference, settings.chosen_representatives)
     return Plan(
         source=source.name,
         project=project,
-        decisions=tuple(_decide(found, chosen)),
+        decisions=decisions_of(found, settings),
         problems=tuple(sorted(found.images.problems.items())),
         settings=found.shaped,
     )
+
+
+def decisions_of(found: Clusters, settings: Settings) -> tuple[Decision, ...]:
+    """A decision for every task, by the representatives that the settings choose."""
+    chosen = represent(found.labels, found.matches.pairs, found.preference, settings.chosen_representatives)
+    return tuple(_decide(found, chosen))
 
 
 def find_clusters(source: Source, settings: Settings, progress: Progress, *, every: bool = False) -> Clusters:
@@ -103,7 +109,9 @@ def find_clusters(source: Source, settings: Settings, progress: Progress, *, eve
         images = reader.read(tasks, progress)
         nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
         with progress.stage("Linking neighbours", len(nodes)) as advance:
-            proposed = propose(nodes, images, threshold, search_of(settings))
+            proposed = propose(
+                nodes, images, threshold, search_of(settings, f"{source.identity}\n{embedder.identity}"), progress
+            )
             advance(len(nodes))
         preference = _preference(nodes, images)
         if settings.verifies:
@@ -112,6 +120,9 @@ def find_clusters(source: Source, settings: Settings, progress: Progress, *, eve
             matches = verifier.verify(proposed, nodes, preference, progress, every=every)
         else:
             matches = accept_all(proposed.pairs)
+        if not settings.roi_from_predictions:  # the regions of tasks say nothing about a picture without one
+            region = str(settings.region or "")
+            save_catalogue(store.path, source, embedder.identity, images, progress, region=region)
     finally:
         store.close()
     weight = np.array([len(node.tasks) for node in nodes], np.int64)
@@ -144,14 +155,17 @@ def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settin
     )
 
 
-def search_of(settings: Settings) -> NeighbourSearch:
-    """The neighbour search that the settings ask for."""
+def search_of(settings: Settings, name: str = "") -> NeighbourSearch:
+    """The neighbour search that the settings ask for; what has a name keeps its index beside the store."""
+    path = settings.store_path
     return NeighbourSearch(
         engine=settings.engine,
         n_neighbors=settings.n_neighbors,
         n_trees=settings.n_trees,
         search_k=settings.search_k,
         metric=settings.metric,
+        folder=path.with_name(f"{path.name}.index") if name else None,
+        name=name,
     )
 
 
@@ -163,31 +177,32 @@ def threshold_of(settings: Settings, embedder: Embedder) -> float:
 
 
 def _head(node: Node) -> Task:
-    """The task that stands for equal ones: one that people worked on, else the first."""
+    """The task that stands for equal ones: one that people worked on, else one that stands already, else the first."""
     return min(node.tasks, key=_importance)
 
 
-def _importance(task: Task) -> tuple[int, TaskId]:
+def _importance(task: Task) -> tuple[int, bool, TaskId]:
     order = (Touch.ANNOTATED, Touch.DRAFTED, Touch.RETURNED, Touch.NONE, Touch.SKIPPED)
-    return order.index(task.touch), task.id
+    return order.index(task.touch), not task.standing, task.id
 
 
 def _preference(nodes: Sequence[Node], images: KnownImages) -> Preference:
     """Worked on by people, then larger, then sharper, then earlier."""
+    heads = [_head(node) for node in nodes]
 
     def key(number: int) -> tuple[object, ...]:
-        node, head = nodes[number], _head(nodes[number])
-        records = [images.records[row] for row in node.rows]
+        records = [images.records[row] for row in nodes[number].rows]
         area = sum(record.width * record.height for record in records)
         sharpness = sum(record.sharpness for record in records)
-        return _importance(head)[0], -area, -sharpness, head.id
+        return _importance(heads[number])[0], -area, -sharpness, heads[number].id
 
     ranked = sorted(range(len(nodes)), key=key)
-    appeared = sorted(range(len(nodes)), key=lambda number: _head(nodes[number]).id)
+    appeared = sorted(range(len(nodes)), key=lambda number: heads[number].id)
     rank, first = np.empty(len(nodes), np.int64), np.empty(len(nodes), np.int64)
     rank[ranked] = first[appeared] = np.arange(len(nodes))
     kept = np.array([any(task.touch.keeps for task in node.tasks) for node in nodes], bool)
-    return Preference(kept, rank, first)
+    standing = np.array([any(task.standing for task in node.tasks) for node in nodes], bool)
+    return Preference(kept, rank, first, standing)
 
 
 def _decide(found: Clusters, chosen: NDArray[np.int64]) -> list[Decision]:

@@ -1,15 +1,14 @@
 """What is to happen to every task, and why. A plan is computed without writing anything, and can be saved."""
 
 import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from labelonce.errors import PlanError
 from labelonce.tasks import TaskId
@@ -26,7 +25,7 @@ class Role(str, Enum):
     KEPT = "keep"  # a person said so; it is remembered
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What is to happen to one task.
 
@@ -89,24 +88,35 @@ class Plan:
 
 def save_plan(plan: Plan, path: Path) -> None:
     """Write a plan as JSON, whole or not at all."""
-    content = {"format": FORMAT, **asdict(plan)}
-    _write(path, json.dumps(content, indent=1, default=str) + "\n")
+    with _written(path) as file:
+        file.writelines(json_pieces({"format": FORMAT, **_members(plan)}))
+        file.write("\n")
+
+
+def json_pieces(content: Any) -> Iterator[str]:
+    """JSON piece by piece, with dataclasses as objects: a million decisions as one text would take gigabytes."""
+    return json.JSONEncoder(indent=1, default=_members).iterencode(content)
+
+
+def _members(one: Any) -> Any:
+    """The fields of a dataclass, none of them copied; anything else as text."""
+    return {each.name: getattr(one, each.name) for each in fields(one)} if is_dataclass(one) else str(one)
 
 
 def save_decisions(rows: Iterable[Decision], path: Path) -> None:
     """Write one line for every task as CSV."""
-    lines: list[tuple[object, ...]] = [("task", "role", "cluster", "representative", "similarity", "reason")]
-    lines += [(d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason) for d in rows]
-    _write_csv(path, lines)
+    with _written(path) as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("task", "role", "cluster", "representative", "similarity", "reason"))
+        table.writerows((d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason) for d in rows)
 
 
 def save_representatives(plan: Plan, path: Path) -> None:
     """Write ``file,representative`` for every image; a kept image names itself."""
-    lines: list[tuple[object, ...]] = [("file", "representative")]
-    for decision in plan.decisions:
-        chosen = decision.representative if decision.role is Role.DUPLICATE else decision.task
-        lines.append((decision.task, chosen))
-    _write_csv(path, lines)
+    with _written(path) as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("file", "representative"))
+        table.writerows((d.task, d.representative if d.role is Role.DUPLICATE else d.task) for d in plan.decisions)
 
 
 def load_plan(path: Path) -> Plan:
@@ -152,19 +162,16 @@ def _check(plan: Plan) -> None:
         raise ValueError
 
 
-def _write_csv(path: Path, lines: Iterable[tuple[object, ...]]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    _write(path, text.getvalue())
-
-
-def _write(path: Path, text: str) -> None:
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """A file that takes its place when it is complete."""
     temporary = path.with_name(path.name + ".part")
     try:
         # names of files that are not UTF-8 are written back byte for byte
-        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+        with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise

@@ -60,6 +60,8 @@ class KnownImages:
         Where the picture of each row came from: a task, and the location in it.
     views
         By name of the view, the vectors of the pictures held otherwise, each as `vectors`.
+    tasks
+        What was read, the tasks with problems included.
     """
 
     records: Sequence[ImageRecord]
@@ -69,6 +71,7 @@ class KnownImages:
     problems: dict[TaskId, str]
     origins: Sequence[tuple[Task, str]]
     views: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    tasks: Sequence[Task] = ()
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ class Reader:
                     self._remember(unwritten)
                     unwritten = []
             self._remember(unwritten)
-        return gathered.images(wanted, self._views)
+        return gathered.images(tasks, self._views)
 
     def features(self, images: KnownImages, row: int) -> bytes | None:
         """Features of a picture as `extract` packs them; made again where the store lost them.
@@ -337,8 +340,10 @@ class _Gathered:
         self.records: dict[str, ImageRecord] = {}  # by the digest of the bytes
         self.rows: dict[str, int] = {}  # by the digest of the pixels
         self._vectors = np.empty((models, count, dimension), np.float32)  # takes memory as it is filled
-        self._firsts: list[tuple[ImageRecord, tuple[Task, str]]] = []  # by row
-        self._found: dict[TaskId, list[ImageRecord]] = {}
+        self._firsts: list[ImageRecord] = []  # by row, as are the origins
+        self._origins: list[tuple[Task, str]] = []
+        self._rows: dict[TaskId, tuple[int, ...]] = {}
+        self._digests: dict[TaskId, tuple[str, ...]] = {}
         self._problems = problems
 
     def add(self, outcome: _Outcome) -> None:
@@ -347,26 +352,23 @@ class _Gathered:
         if isinstance(result, ImageProblem):
             self._problems.setdefault(task.id, str(result))
             return
-        self._found.setdefault(task.id, []).append(result)
         if result.pixels not in self.rows:
             self._vectors[:, len(self.rows)] = outcome.vectors
-            self._firsts.append((result, (task, outcome.job.location)))
+            self._firsts.append(result)
+            self._origins.append((task, outcome.job.location))
             self.rows[result.pixels] = len(self.rows)
-        self.records[result.digest] = result
+        record = self.records.setdefault(result.digest, result)
+        self._rows[task.id] = (*self._rows.get(task.id, ()), self.rows[record.pixels])
+        self._digests[task.id] = (*self._digests.get(task.id, ()), record.digest)
 
     def images(self, tasks: Sequence[Task], views: Sequence[str]) -> KnownImages:
         """What is known of the tasks."""
-        usable = [task.id for task in tasks if task.id not in self._problems]
+        for task in self._problems.keys() & self._rows.keys():
+            del self._rows[task], self._digests[task]
         vectors, *others = self._vectors[:, : len(self.rows)]
-        return KnownImages(
-            records=[record for record, _ in self._firsts],
-            vectors=vectors,
-            rows={task: tuple(self.rows[record.pixels] for record in self._found[task]) for task in usable},
-            digests={task: tuple(record.digest for record in self._found[task]) for task in usable},
-            problems=self._problems,
-            origins=[origin for _, origin in self._firsts],
-            views=dict(zip(views, others, strict=True)),
-        )
+        held = dict(zip(views, others, strict=True))
+        rows, digests, problems = self._rows, self._digests, self._problems
+        return KnownImages(self._firsts, vectors, rows, digests, problems, self._origins, held, tasks)
 
 
 def _batches(fetched: Iterable[tuple[_Job, _Fetched]]) -> Iterator[list[tuple[_Job, _Fetched]]]:

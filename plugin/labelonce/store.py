@@ -34,7 +34,7 @@ CREATE TABLE verdicts (
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """What is known of an image without looking at it again.
 
@@ -77,6 +77,11 @@ class Store:
         self._progress = progress
         self._lock = threading.RLock()
         self._connection = self._open()
+
+    @property
+    def path(self) -> Path | None:
+        """The file in use; None where nothing is remembered for the next run."""
+        return self._path
 
     def close(self) -> None:
         """Close the file."""

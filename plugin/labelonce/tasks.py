@@ -48,6 +48,8 @@ class Task:
         Why its images cannot be compared; None when they can.
     regions
         The part of each image that counts, None for the whole; empty where nothing is said about any.
+    standing
+        Whether an earlier run left it to be labelled: what was added since does not take its place.
     """
 
     id: TaskId
@@ -56,3 +58,4 @@ class Task:
     touch: Touch = Touch.NONE
     problem: str | None = None
     regions: tuple[Region | None, ...] = ()
+    standing: bool = False

@@ -167,20 +167,28 @@ def surroundings(home: Path, caches: Path) -> dict[str, str]:
     return inherited | QUIET | weights_folders() | own
 
 
-def measured(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]) -> Cost:
+def measured(
+    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], *, seconds: float | None = None
+) -> Cost:
     """Run a command in a folder and tell its cost.
+
+    Parameters
+    ----------
+    seconds
+        How long it may take; `TIMEOUT` where nothing is said.
 
     Raises
     ------
     ToolError
         It failed, or took longer than the limit.
     """
+    seconds = seconds or TIMEOUT
     log = folder / "log.txt"
     with log.open("w") as stream:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=stream, stderr=stream, start_new_session=True
         )
-    timer = threading.Timer(TIMEOUT, os.killpg, (process.pid, signal.SIGKILL))
+    timer = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
     timer.start()
     try:
         _, status, usage = os.wait4(process.pid, 0)
@@ -192,7 +200,7 @@ def measured(command: Sequence[str | Path], folder: Path, environment: Mapping[s
         timer.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode == -signal.SIGKILL:
-        raise ToolError(f"killed: it took longer than {TIMEOUT // 60} minutes, or too much memory")
+        raise ToolError(f"killed: it took longer than {seconds // 60:.0f} minutes, or too much memory")
     if process.returncode:
         raise ToolError(last_line(log.read_text(errors="replace")))
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10

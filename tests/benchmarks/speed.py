@@ -1,7 +1,6 @@
 """What labelonce costs as a whole process: processor time, cores busy, peak memory, and the time to the first image.
 
-    .venv/bin/python tests/benchmarks/speed.py FOLDER_OF_PHOTOS [--images 2000] [--large 40] [--memory 10000]
-        [--rounds 1] [--json OUT]
+    .venv/bin/python tests/benchmarks/speed.py FOLDER_OF_PHOTOS [--images 2000] [--large 40] [--rounds 1] [--json OUT]
 
 Measures `python -m labelonce folder DIR --store NEW` in a home of its own, which a run on one image warms: the network
 is then converted and kept in the cache folder, as after the first use of an installation. Processor time is user and
@@ -9,7 +8,7 @@ system time of the process, Python's start included; cores busy is that over the
 memory is the process's, what this one holds being the least that is told. What labelonce prints is thrown away.
 Figures are medians of the rounds, and inflated while others use the machine.
 
-The pictures are made from the photos, which should be different ones, in a temporary folder (about 0.6 GB; TMPDIR says
+The pictures are made from the photos, which should be different ones, in a temporary folder (about 0.3 GB; TMPDIR says
 where), always the same for the same photos:
 
 - Small pictures, long side 448. Two of three are distinct: the whole photo, then its quarters, ninths and so on, each
@@ -20,13 +19,12 @@ where), always the same for the same photos:
 - Large pictures of 12 megapixels: a photo enlarged to 4000 x 3000, re-coloured as above, with a little noise, so that
   it is not smoother than a camera's; JPEG quality 90.
 
-Memory is measured on a tenth of `--memory` small pictures and on all of them, to show how it grows.
+How memory grows with the number of pictures is for memory.py.
 """
 
 import argparse
 import csv
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -173,21 +171,21 @@ def write(make: Callable[[int], bytes], folder: Path, index: int) -> None:
     (folder / f"{index:06}.jpg").write_bytes(make(index))
 
 
-def make_pictures(photos: Sequence[Path], folder: Path, counts: Mapping[str, int]) -> None:
-    """Write the folders "small", "tenth", "memory" and "one" of small pictures, and "large"."""
-    made = {"all": max(counts["small"], counts["memory"]), "large": counts["large"]}
+def make_pictures(make: Callable[[int], bytes], folder: Path, count: int) -> None:
+    """Write pictures into a new folder."""
+    say(f"making {count:,} pictures")
+    folder.mkdir()
     # in other processes: this one's peak would count as that of what it starts
     with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
-        for name, make in (("all", small_picture), ("large", large_picture)):
-            say(f"making {made[name]:,} pictures")
-            (folder / name).mkdir()
-            list(pool.map(partial(write, partial(make, photos), folder / name), range(made[name])))
-    pictures = sorted((folder / "all").iterdir())
-    for name, count in (*counts.items(), ("tenth", counts["memory"] // 10), ("one", 1)):
-        if name not in made:
-            (folder / name).mkdir()
-            for picture in pictures[:count]:
-                os.link(picture, folder / name / picture.name)
+        for _ in pool.map(partial(write, make, folder), range(count), chunksize=16):
+            pass
+
+
+def link_first(pictures: Path, folder: Path, count: int) -> None:
+    """A new folder with the first pictures of another one."""
+    folder.mkdir()
+    for index in range(count):
+        (folder / f"{index:06}.jpg").symlink_to(pictures.resolve() / f"{index:06}.jpg")
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
@@ -224,7 +222,7 @@ class Run:
         return 100 * self.cpu / (self.wall * cores())
 
 
-def cases(memory: int) -> list[Case]:
+def cases() -> list[Case]:
     """The rows, in the order in which they run."""
     return [
         Case("level scene", "small", ("--level", "scene")),
@@ -234,8 +232,6 @@ def cases(memory: int) -> list[Case]:
         Case("--verify none", "small", (*NEAR, "--verify", "none")),
         Case("second run", "small", store="level near"),
         Case("12 megapixels", "large"),
-        Case(f"memory at {memory // 10:,}", "tenth"),
-        Case(f"memory at {memory:,}", "memory"),
     ]
 
 
@@ -246,7 +242,7 @@ def kept(decisions: Path) -> tuple[int, int]:
     return len(rows), sum(rows)
 
 
-def timed(arguments: Iterable[str | Path], home: Path) -> tuple[float, float, float]:
+def timed(arguments: Iterable[str | Path], home: Path, *, seconds: float | None = None) -> tuple[float, float, float]:
     """Run labelonce: processor seconds, seconds, and megabytes at its peak.
 
     Raises
@@ -255,11 +251,12 @@ def timed(arguments: Iterable[str | Path], home: Path) -> tuple[float, float, fl
         It failed.
     """
     began = time.monotonic()
-    cost = measured([sys.executable, "-m", "labelonce", *arguments], home, surroundings(home, home))
+    command = [sys.executable, "-m", "labelonce", *arguments]
+    cost = measured(command, home, surroundings(home, home), seconds=seconds)
     return cost.cpu_seconds, time.monotonic() - began, cost.peak_megabytes
 
 
-def run(case: Case, pictures: Path, stores: Path, home: Path) -> Run:
+def run(case: Case, pictures: Path, stores: Path, home: Path, *, seconds: float | None = None) -> Run:
     """Plan on a folder and tell what it took.
 
     Raises
@@ -270,7 +267,7 @@ def run(case: Case, pictures: Path, stores: Path, home: Path) -> Run:
     store, decisions = stores / f"{case.store or case.title}.sqlite3", stores / "decisions.csv"
     say(f"  {case.title}")
     files: list[str | Path] = ["folder", pictures / case.pictures, "--store", store, "--decisions", decisions]
-    cost = timed([*files, *case.arguments], home)
+    cost = timed([*files, *case.arguments], home, seconds=seconds)
     images, own = kept(decisions)
     return Run(images, *cost, own)
 
@@ -280,7 +277,7 @@ def median(runs: Iterable[Run]) -> Run:
     return Run(*(statistics.median(figures) for figures in zip(*map(astuple, runs), strict=True)))
 
 
-def measure(pictures: Path, home: Path, memory: int, rounds: int) -> tuple[dict[str, Run], Run, Run]:
+def measure(pictures: Path, home: Path, rounds: int) -> tuple[dict[str, Run], Run, Run]:
     """The medians of all rows, of a run on one image, and of `labelonce --version`.
 
     Raises
@@ -295,9 +292,9 @@ def measure(pictures: Path, home: Path, memory: int, rounds: int) -> tuple[dict[
         say(f"round {number} of {rounds}" if number else "warming")
         with tempfile.TemporaryDirectory() as folder:
             stores = Path(folder)
-            found = [run(case, pictures, stores, home) for case in (first, *(cases(memory) if number else ()))]
+            found = [run(case, pictures, stores, home) for case in (first, *(cases() if number else ()))]
         if number:
-            rows.append(dict(zip((first.title, *(case.title for case in cases(memory))), found, strict=True)))
+            rows.append(dict(zip((first.title, *(case.title for case in cases())), found, strict=True)))
             versions.append(Run(1, *timed(["--version"], home), 0))
     medians = {title: median(row[title] for row in rows) for title in rows[0]}
     return medians, medians.pop(first.title), median(versions)
@@ -326,22 +323,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="photos that the pictures are made of")
     parser.add_argument("--images", type=int, default=2000, help="small pictures")
     parser.add_argument("--large", type=int, default=40, help="pictures of 12 megapixels")
-    parser.add_argument("--memory", type=int, default=10_000, help="small pictures to measure memory with")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     photos = [path.resolve() for path in photos_in(options.folder)]
     if not photos:
         parser.error(f"no photos in {options.folder}: name a folder with {', '.join(sorted(SUFFIXES))} files")
-    if min(options.images, options.large, options.memory // 10, options.rounds) < 1:
-        parser.error("give at least 1 of --images, --large and --rounds, and 10 of --memory")
+    if min(options.images, options.large, options.rounds) < 1:
+        parser.error("give at least 1 of --images, --large and --rounds")
     with tempfile.TemporaryDirectory() as folder:
         pictures, home = Path(folder, "pictures"), Path(folder, "home")
         pictures.mkdir()
         home.mkdir()
-        make_pictures(photos, pictures, {"small": options.images, "large": options.large, "memory": options.memory})
+        make_pictures(partial(small_picture, photos), pictures / "small", options.images)
+        make_pictures(partial(large_picture, photos), pictures / "large", options.large)
+        link_first(pictures / "small", pictures / "one", 1)
         try:
-            rows, first, alone = measure(pictures, home, options.memory, options.rounds)
+            rows, first, alone = measure(pictures, home, options.rounds)
         except ToolError as error:
             raise SystemExit(f"labelonce failed: {error}") from None
     made_of = f"pictures of {len(photos):,} photos"

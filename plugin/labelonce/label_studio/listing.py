@@ -9,6 +9,7 @@ from labelonce.label_studio import marks
 from labelonce.label_studio.outlines import Outline, outlines
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
+from labelonce.planning import Role
 from labelonce.progress import Progress
 from labelonce.tasks import Task, Touch
 
@@ -18,6 +19,7 @@ TASK_FIELDS = "id,data,created_at,is_labeled,overlap,total_annotations,cancelled
 ANNOTATION_FIELDS = "id,annotations,was_cancelled,result,completed_by,updated_by"
 PREDICTION_FIELDS = "id,predictions"
 LEAD_TIME_FIELDS = "id,annotations,was_cancelled,lead_time"
+STANDING = (Role.UNIQUE.value, Role.REPRESENTATIVE.value, Role.KEPT.value)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class TaskState:
             return Touch.RETURNED
         return Touch.NONE
 
+    @property
+    def standing(self) -> bool:
+        """Whether an earlier run left the task to be labelled."""
+        return self.tags.get(marks.ROLE) in STANDING
+
     def task(self, project: Project, outlined: Sequence[Outline] = ()) -> Task:
         """The task as the pipeline sees it; where something is outlined, only the region around it counts."""
         try:
@@ -67,7 +74,7 @@ class TaskState:
             regions = project.regions(self.data, outlined) if outlined else ()
         except ValueError as error:
             images, problem, regions = (), str(error), ()
-        return Task(self.id, images, project.context(self.data), self.touch, problem, regions)
+        return Task(self.id, images, project.context(self.data), self.touch, problem, regions, self.standing)
 
 
 def between(first: int | None, last: int | None = None) -> list[dict[str, Any]]:
