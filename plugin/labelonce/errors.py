@@ -11,7 +11,8 @@ LabelOnceError
 ├── ImageProblem            one image cannot be used: its task is kept, the run goes on
 │   ├── ImageUnavailable    its bytes could not be fetched
 │   └── ImageUnreadable     its bytes are not a picture that can be decoded
-└── PlanError               a plan file cannot be read or does not fit the project
+├── PlanError               a plan file cannot be read or does not fit the project
+└── FilesError              files cannot be moved as asked: none is lost
 """
 
 
@@ -61,3 +62,7 @@ class ImageUnreadable(ImageProblem):
 
 class PlanError(LabelOnceError):
     """A plan file cannot be read, or does not fit the project."""
+
+
+class FilesError(LabelOnceError):
+    """A folder or a disk does not let files be moved as asked; none is lost."""

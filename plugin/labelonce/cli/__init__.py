@@ -1,7 +1,8 @@
 """The command line. Every command parses, opens, calls one function of the library and prints.
 
 Exit codes: 0 done; 1 the server or the machine failed, run it again; 2 a setting or an argument is wrong;
-3 done except for what the server refused; 130 interrupted.
+3 done except for what the server refused or images that cannot be read; 4 an image that was looked up is not there;
+130 interrupted.
 """
 
 import sys
@@ -10,7 +11,7 @@ from io import TextIOWrapper
 import click
 
 from labelonce import __version__
-from labelonce.cli import folders, projects
+from labelonce.cli import clusters, comparing, files, folders, projects, tuning
 from labelonce.cli.exits import FAILED, INTERRUPTED, WRONG_SETTING
 from labelonce.errors import ConfigurationError, LabelOnceError, PlanError
 
@@ -40,6 +41,14 @@ for _command in (
     projects.undo,
     projects.report,
     folders.folder,
+    clusters.clusters,
+    comparing.similarity,
+    comparing.neighbors,
+    comparing.check,
+    files.group,
+    files.dedupe,
+    files.restore,
+    tuning.tune,
 ):
     cli.add_command(_command)
 

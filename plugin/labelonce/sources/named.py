@@ -1,0 +1,156 @@
+"""Images that a user names one by one: files, http(s) URLs, and tasks of a project."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelonce.errors import ConfigurationError
+from labelonce.label_studio.images import ImageReader
+from labelonce.label_studio.listing import predicted, read_range
+from labelonce.label_studio.project import Project
+from labelonce.label_studio.server import Server
+from labelonce.sources.base import Content, Source
+from labelonce.sources.folder import FolderSource
+from labelonce.tasks import Task, TaskId
+
+SHOWN = 200  # characters of a name in a message
+
+
+@dataclass(frozen=True)
+class Named:
+    """An image that a user names, or a task with its images.
+
+    Parameters
+    ----------
+    name
+        As the user says it.
+    source
+        Where it is read.
+    task
+        What is read there: one image, or those of a task in order.
+    file
+        Its path, the folder's links resolved; None for what is no file.
+    """
+
+    name: str
+    source: Source
+    task: Task
+    file: Path | None = None
+
+    def within(self, identity: str) -> TaskId | None:
+        """Which task of the source with this identity it is itself; None where it is no part of it."""
+        if self.source.identity == identity:
+            return self.task.id
+        if self.file is None or not self.file.is_relative_to(identity):
+            return None
+        return self.file.relative_to(identity).as_posix()
+
+
+class _NoServer(Server):
+    """No Label Studio: no URL is its own, and no token is sent anywhere."""
+
+    def __init__(self) -> None:
+        self.url = ""
+
+    def owns(self, url: str) -> bool:
+        """Nothing."""
+        return False
+
+
+class NamedSource(Source):
+    """Files and http(s) URLs, each a task of its own once it is named.
+
+    Parameters
+    ----------
+    timeout, max_bytes
+        Limits for each image.
+    server
+        The Label Studio whose own URLs are fetched with its token; every other host gets none.
+    """
+
+    name = "the named images"
+    identity = "named"
+
+    def __init__(self, *, timeout: float, max_bytes: int, server: Server | None = None) -> None:
+        self._tasks: dict[TaskId, Task] = {}
+        self._files = FolderSource(Path(Path.cwd().anchor), max_bytes=max_bytes)  # locations are absolute paths
+        self._reader = ImageReader(server or _NoServer(), timeout=timeout, max_bytes=max_bytes)
+
+    def image(self, name: str | Path) -> Named:
+        """Name a file or a URL.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such file.
+        """
+        text = str(name)
+        if is_url(text):
+            return self._named(text, text)
+        if not os.path.exists(text) or os.path.isdir(text):  # noqa: PTH110, PTH112 - pathlib's raise for odd names
+            why = "is a folder" if os.path.isdir(text) else "is no file and no http(s) URL"  # noqa: PTH112
+            raise ConfigurationError(f"{text[:SHOWN]!r} {why}. Name an image.")
+        path = Path(name)
+        file = path.parent.resolve() / path.name
+        return self._named(text, str(file), file)
+
+    def _named(self, name: str, location: str, file: Path | None = None) -> Named:
+        task = self._tasks.setdefault(name, Task(id=name, images=(location,)))
+        return Named(name, self, task, file)
+
+    def tasks(self) -> Iterator[Task]:
+        """List what was named."""
+        return iter(list(self._tasks.values()))
+
+    def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
+        """Read one file, or fetch one URL."""
+        if is_url(location):
+            return self._reader.fetch(0, location, known)
+        return self._files.read(task, location, known)
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is an http(s) URL."""
+    return name[:8].lower().startswith(("http://", "https://"))
+
+
+def task_of(
+    server: Server, project: Project, source: Source, number: int, *, regions_from_predictions: bool = False
+) -> Named:
+    """Name a task of a project by its number.
+
+    Parameters
+    ----------
+    source
+        The project's source, where its images are read.
+    regions_from_predictions
+        As in `LabelStudioSource`.
+
+    Raises
+    ------
+    ConfigurationError
+        The project has no such task.
+    ServerError
+        Label Studio cannot tell.
+    """
+    state = read_range(server, project.id, number, number).get(number)
+    if state is None:
+        raise ConfigurationError(f"Project {project.id} has no task {number}. Name one of its tasks, a file or a URL.")
+    outlined = predicted(server, project.id).get(number, []) if regions_from_predictions else ()
+    return Named(str(number), source, state.task(project, outlined))
+
+
+def files_of(folder: Path, source: Source) -> list[Named]:
+    """Name every image of a folder, by its path.
+
+    Parameters
+    ----------
+    source
+        The folder's source.
+    """
+    root = folder.resolve()
+    return [
+        Named(str(folder / str(task.id)), source, task, root / str(task.id))
+        for task in sorted(source.tasks(), key=lambda task: task.id)
+    ]

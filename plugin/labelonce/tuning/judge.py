@@ -1,0 +1,52 @@
+"""Verdicts on single pairs of pictures, with all their figures: for those that a person looks at."""
+
+from functools import lru_cache
+
+from labelonce.features import Features
+from labelonce.images.views import VIEWS
+from labelonce.levels import Rules
+from labelonce.reading import KnownImages, Reader
+from labelonce.verification import Verdict, verify
+
+FEATURES_IN_MEMORY = 256  # about 100 kB each
+
+
+class Judge:
+    """Verifies pairs one by one; nothing is remembered. Safe to use from several threads.
+
+    Parameters
+    ----------
+    reader, images
+        The images, and who knows their features.
+    """
+
+    def __init__(self, reader: Reader, images: KnownImages) -> None:
+        self._reader = reader
+        self._images = images
+        self._features = lru_cache(FEATURES_IN_MEMORY)(self._load)
+
+    def verdict(self, one: int, other: int, view: str, rules: Rules) -> Verdict:
+        """Whether the pictures of two rows show the same.
+
+        Parameters
+        ----------
+        view
+            How the second picture is held; empty for as it is.
+        rules
+            The thresholds.
+        """
+        if one == other and not view:
+            return Verdict(True, "same pixels", 100.0)
+        others = self._images.views[view] if view else self._images.vectors
+        similarity = float(self._images.vectors[one] @ others[other])
+        a, b = self._features(one), self._features(other)
+        if a is None or b is None:  # gone since it was read
+            return Verdict(False, "no features", 100 * similarity)
+        return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules)
+
+    def _load(self, row: int) -> Features | None:
+        content = self._reader.features(self._images, row)
+        try:
+            return Features.from_bytes(content) if content is not None else None
+        except ValueError:
+            return None
