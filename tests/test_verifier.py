@@ -151,7 +151,7 @@ def test_only_one_view_of_one_scene_passes(scene, every):
 
 def test_verdicts_are_remembered(scene, monkeypatch):
     expected = scene.verify()
-    monkeypatch.setattr("labelonce.verifier.verify", lambda *_: pytest.fail("it was verified again"))
+    monkeypatch.setattr("labelonce.judge.verify", lambda *_: pytest.fail("it was verified again"))
     assert scene.verify().reasons == expected.reasons
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from labelonce.errors import PlanError
 from labelonce.tasks import TaskId
+from labelonce.writing import whole
 
 FORMAT = 1
 
@@ -164,14 +165,6 @@ def _check(plan: Plan) -> None:
 
 @contextmanager
 def _written(path: Path) -> Iterator[TextIO]:
-    """A file that takes its place when it is complete."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        # names of files that are not UTF-8 are written back byte for byte
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    """A text that takes its place when it is complete; names that are not UTF-8 are written back byte for byte."""
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        yield file

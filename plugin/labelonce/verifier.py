@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.clustering import Preference, represent
-from labelonce.features import FEATURES_VERSION, Features
-from labelonce.images.views import VIEWS
+from labelonce.features import FEATURES_VERSION
+from labelonce.judge import NO_FEATURES, Judge
 from labelonce.levels import Rules
 from labelonce.matching import Matches, Node, Proposals
 from labelonce.neighbours import Pairs
@@ -20,7 +19,7 @@ from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
 from labelonce.store import Store
 from labelonce.threads import cores, threads
-from labelonce.verification import VERIFICATION_VERSION, verify
+from labelonce.verification import VERIFICATION_VERSION
 
 FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
@@ -139,12 +138,11 @@ class Verifier:
 
     def __init__(self, store: Store, reader: Reader, images: KnownImages, *, model: str, rules: Rules) -> None:
         self._store = store
-        self._reader = reader
         self._images = images
         self._rules = rules
         shown = f"{VERIFICATION_VERSION}/{FEATURES_VERSION}/{model}/{rules}"
         self._key = sha256(shown.encode()).hexdigest()[:16]
-        self._features = lru_cache(FEATURES_IN_MEMORY)(self._load)
+        self._judge = Judge(reader, images, FEATURES_IN_MEMORY)
 
     def verify(
         self, proposed: Proposals, nodes: Sequence[Node], preference: Preference, progress: Progress, *, every: bool
@@ -208,7 +206,7 @@ class Verifier:
             if b not in known[key, a]:
                 found = self._decide(one, other, view)
                 if found is None:  # it cannot be had any more: in doubt, both are kept
-                    return False, "no features"
+                    return False, NO_FEATURES
                 known[key, a][b] = found
                 fresh.setdefault(key, []).append((a, b, *found))
             return known[key, a][b]
@@ -225,18 +223,7 @@ class Verifier:
         return reasons
 
     def _decide(self, one: int, other: int, view: str) -> tuple[bool, str] | None:
-        a, b = self._features(one), self._features(other)
-        if a is None or b is None:
+        found = self._judge.verdict(one, other, view, self._rules)
+        if found.reason == NO_FEATURES:
             return None
-        others = self._images.views[view] if view else self._images.vectors
-        found = verify(
-            a, b.seen(VIEWS[view]) if view else b, float(self._images.vectors[one] @ others[other]), self._rules
-        )
         return found.accepted, f"{view}: {found}" if view else str(found)
-
-    def _load(self, row: int) -> Features | None:
-        content = self._reader.features(self._images, row)
-        try:
-            return Features.from_bytes(content) if content is not None else None
-        except ValueError:
-            return None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from labelonce import embedding
 from labelonce.errors import ConfigurationError
+from labelonce.judge import Judge
 from labelonce.levels import LEVELS, Rules, level_for, rules_from
 from labelonce.pipeline import ROUNDING, reader_of, threshold_of
 from labelonce.progress import Progress
@@ -20,7 +21,6 @@ from labelonce.sources.base import Source
 from labelonce.store import Store
 from labelonce.tasks import Task
 from labelonce.threads import cores, threads
-from labelonce.tuning.judge import Judge
 from labelonce.verification import Verdict
 
 COLUMNS = ("a", "b", "same")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from labelonce import embedding
 from labelonce.clustering import cluster, represent
+from labelonce.judge import Judge
 from labelonce.levels import Rules, rules_from
 from labelonce.matching import Matches, Proposals, accept_all, propose
 from labelonce.pipeline import ROUNDING, Clusters, find_clusters, reader_of, search_of, threshold_of
@@ -19,7 +20,6 @@ from labelonce.store import Store
 from labelonce.tasks import Touch
 from labelonce.threads import cores, threads
 from labelonce.tuning.doubt import Doubt, doubtful, unverified
-from labelonce.tuning.judge import Judge
 from labelonce.tuning.steps import Step, skipped, thresholds, within
 from labelonce.verification import Verdict
 from labelonce.verifier import Verifier

@@ -1,4 +1,4 @@
-"""Verdicts on single pairs of pictures, with all their figures: for those that a person looks at."""
+"""Verdicts on single pairs of known pictures, with all their figures."""
 
 from functools import lru_cache
 
@@ -9,6 +9,7 @@ from labelonce.reading import KnownImages, Reader
 from labelonce.verification import Verdict, verify
 
 FEATURES_IN_MEMORY = 256  # about 100 kB each
+NO_FEATURES = "no features"
 
 
 class Judge:
@@ -18,15 +19,17 @@ class Judge:
     ----------
     reader, images
         The images, and who knows their features.
+    in_memory
+        Pictures whose features are kept for the next pair.
     """
 
-    def __init__(self, reader: Reader, images: KnownImages) -> None:
+    def __init__(self, reader: Reader, images: KnownImages, in_memory: int = FEATURES_IN_MEMORY) -> None:
         self._reader = reader
         self._images = images
-        self._features = lru_cache(FEATURES_IN_MEMORY)(self._load)
+        self._features = lru_cache(in_memory)(self._load)
 
     def verdict(self, one: int, other: int, view: str, rules: Rules) -> Verdict:
-        """Whether the pictures of two rows show the same.
+        """Whether the pictures of two rows show the same; with `NO_FEATURES` as the reason where that is not known.
 
         Parameters
         ----------
@@ -41,7 +44,7 @@ class Judge:
         similarity = float(self._images.vectors[one] @ others[other])
         a, b = self._features(one), self._features(other)
         if a is None or b is None:  # gone since it was read
-            return Verdict(False, "no features", 100 * similarity)
+            return Verdict(False, NO_FEATURES, 100 * similarity)
         return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules)
 
     def _load(self, row: int) -> Features | None:
