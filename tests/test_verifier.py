@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +79,39 @@ def test_every_node_passed_against_its_representative_and_no_two_could_be_joined
         assert node not in kept
     for one, other in true:
         assert not {one, other} <= heads or {one, other} <= set(kept)
+
+
+def settled(n: int, pairs: Pairs, true: set[tuple[int, int]], preference: Preference) -> list[int]:
+    """Who stands for each node, when only what is needed is checked."""
+    checker = Checker(pairs, true)
+    needed = settle(pairs, preference, checker)
+    assert len(set(checker.asked)) == len(checker.asked)
+    stars = Pairs(pairs.left[needed], pairs.right[needed], pairs.similarity[needed])
+    return represent(np.zeros(n, np.int64), stars, preference, "cover").tolist()
+
+
+@settings(max_examples=300, deadline=None)
+@given(graph=graphs(), data=st.data())
+def test_nothing_new_takes_the_place_of_what_stands(graph, data) -> None:
+    n, pairs, true, kept = graph
+    count = data.draw(st.integers(1, n))  # nodes that an earlier run knew
+    kept = tuple(node for node in kept if node < count)
+    known = pairs.right < count
+    fewer = Pairs(pairs.left[known], pairs.right[known], pairs.similarity[known])
+    first = settled(count, fewer, true, order(count, kept))
+    standing = np.isin(np.arange(n), [node for node in range(count) if first[node] == node])
+    chosen = settled(n, pairs, true, replace(order(n, kept), standing=standing))
+    heads = {node for node in range(n) if chosen[node] == node}
+    assert heads >= set(np.flatnonzero(standing).tolist())
+    for node in set(range(n)) - heads:
+        assert chosen[node] in heads
+        assert tuple(sorted((node, chosen[node]))) in true
+    for one, other in true:
+        assert not {one, other} <= heads or {one, other} <= set(kept)
+    # where nothing was added, nothing changes, though only some of the tags may have been written
+    fresh = settled(n, pairs, true, order(n, kept))
+    some = data.draw(st.sets(st.sampled_from([node for node in range(n) if fresh[node] == node])))
+    assert settled(n, pairs, true, replace(order(n, kept), standing=np.isin(np.arange(n), list(some)))) == fresh
 
 
 def clique(n: int) -> Pairs:

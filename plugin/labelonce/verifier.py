@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 
@@ -31,12 +32,8 @@ _Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 def settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
     """Check only the pairs that representatives need.
 
-    In rounds: representatives are chosen as if all pairs passed that are not checked yet, and their pairs are
-    checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
-    two representatives have a pair that was not rejected. Nodes that lost theirs have their most similar pairs
-    checked too, twice as many in each round, so that look-alikes are settled in few rounds. Thousands of frames that
-    differ in one place would cost a check for each pair of them: a pair is given up when both its nodes have been
-    rejected `TRIES` times.
+    First as if nothing stood, so that a project in which nothing changed is decided as before; then, where that would
+    put a new node in the place of a standing one, again with those that stand. See `_settle`.
 
     Parameters
     ----------
@@ -45,12 +42,44 @@ def settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bo
     preference
         Which nodes stand for others first.
     check
-        Checks the pairs of these numbers, ascending, and says which pass.
+        Checks the pairs of these numbers, ascending, and says which pass; asked once for each.
 
     Returns
     -------
     (m,) bool
         Pairs that passed: one for each node that another one stands for.
+    """
+    if preference.standing is None or not preference.standing.any():
+        return _settle(pairs, preference, check)
+    m, n = len(pairs.left), len(preference.rank)
+    asked, fine = np.zeros(m, bool), np.zeros(m, bool)
+
+    def once(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        fresh = numbers[~asked[numbers]]
+        if len(fresh):
+            fine[fresh], asked[fresh] = check(fresh), True
+        return np.asarray(fine[numbers], np.bool_)
+
+    needed = _settle(pairs, replace(preference, standing=None), once)
+    kept = Pairs(pairs.left[needed], pairs.right[needed], pairs.similarity[needed])
+    chosen = represent(np.zeros(n, np.int64), kept, replace(preference, standing=None), "cover")
+    stays = preference.kept | preference.standing
+    ousted = stays & ~stays[chosen]
+    if not ousted.any():
+        return needed
+    again = _components_of(pairs, np.arange(m), np.flatnonzero(ousted[pairs.left] | ousted[pairs.right]), n)
+    return _settle(pairs, replace(preference, standing=preference.standing & again), once)
+
+
+def _settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
+    """Check only the pairs that representatives need.
+
+    In rounds: representatives are chosen as if all pairs passed that are not checked yet, and their pairs are
+    checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
+    two representatives have a pair that was not rejected. Nodes that lost theirs have their most similar pairs
+    checked too, twice as many in each round, so that look-alikes are settled in few rounds. Thousands of frames that
+    differ in one place would cost a check for each pair of them: a pair is given up when both its nodes have been
+    rejected `TRIES` times.
     """
     m, n = len(pairs.left), len(preference.rank)
     passed, unknown = np.zeros(m, bool), np.ones(m, bool)
@@ -85,8 +114,7 @@ def _stars(pairs: Pairs, numbers: NDArray[np.int64], preference: Preference) -> 
     left, right = pairs.left[numbers], pairs.right[numbers]
     nodes, place = np.unique(np.concatenate([left, right]), return_inverse=True)
     local = Pairs(place[: len(left)], place[len(left) :], pairs.similarity[numbers])
-    here = Preference(preference.kept[nodes], preference.rank[nodes], preference.first[nodes])
-    chosen = represent(np.zeros(len(nodes), np.int64), local, here, "cover")
+    chosen = represent(np.zeros(len(nodes), np.int64), local, preference.among(nodes), "cover")
     stands = (chosen[local.left] == local.right) | (chosen[local.right] == local.left)
     return np.asarray(numbers[stands], np.int64)
 
