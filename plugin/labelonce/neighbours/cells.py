@@ -4,6 +4,8 @@ Which cells are near is asked for all rows at once, and all who ask for a cell a
 the whole product of two blocks is one call of BLAS makes it faster than engines that are asked row by row.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,18 +33,18 @@ def by_cells(vectors: NDArray[np.float32], similarity: float) -> Candidates:
     members, begins = _grouped(home, len(centres))
     asking, starts = _grouped(near.reshape(-1), len(centres))
     asking //= width
-    lefts: list[Rows] = []
-    rights: list[Rows] = []
-    for cell in range(len(centres)):
-        inside = members[begins[cell] : begins[cell + 1]]
-        content = vectors[inside].T
-        for start in range(starts[cell], starts[cell + 1], _ASKING):
-            rows = asking[start : min(start + _ASKING, starts[cell + 1])]
-            left, right = np.nonzero(vectors[rows] @ content >= similarity)
-            a, b = rows[left].astype(np.int64), inside[right].astype(np.int64)
-            lefts.append(a[a != b])
-            rights.append(b[a != b])
-    return once(lefts, rights, n)
+    del near
+
+    def meet() -> Iterator[Candidates]:
+        for cell in range(len(centres)):
+            inside = members[begins[cell] : begins[cell + 1]]
+            content = vectors[inside].T
+            for start in range(starts[cell], starts[cell + 1], _ASKING):
+                rows = asking[start : min(start + _ASKING, starts[cell + 1])]
+                left, right = np.nonzero(vectors[rows] @ content >= similarity)
+                yield rows[left].astype(np.int64), inside[right].astype(np.int64)
+
+    return once(meet(), n)
 
 
 def _centres(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -1,5 +1,7 @@
 """All pairs by the product of the vectors with each other."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,13 +19,14 @@ def by_product(vectors: NDArray[np.float32], rows: Rows, similarity: float, sinc
         Only pairs with one of the rows from this place on.
     """
     n = len(rows)
-    lefts: list[Rows] = []
-    rights: list[Rows] = []
-    for first in range(since, n, _COLUMNS):
-        columns = np.asarray(vectors[rows[first : first + _COLUMNS]], np.float32)
-        for top in range(0, min(first + _COLUMNS, n), _ROWS):
-            left, right = np.nonzero(np.asarray(vectors[rows[top : top + _ROWS]], np.float32) @ columns.T >= similarity)
-            upper = left + top < right + first
-            lefts.append(left[upper] + top)
-            rights.append(right[upper] + first)
-    return once(lefts, rights, n)
+
+    def meet() -> Iterator[Candidates]:
+        for first in range(since, n, _COLUMNS):
+            columns = np.asarray(vectors[rows[first : first + _COLUMNS]], np.float32)
+            for top in range(0, min(first + _COLUMNS, n), _ROWS):
+                near = np.asarray(vectors[rows[top : top + _ROWS]], np.float32) @ columns.T >= similarity
+                left, right = np.nonzero(near)
+                upper = left + top < right + first
+                yield left[upper] + top, right[upper] + first
+
+    return once(meet(), n)

@@ -49,8 +49,7 @@ def by_forest(index: Any, similarity: float, *, width: int, looked_at: int, metr
         return np.repeat(np.asarray(rows), [len(one) for one in found]), np.concatenate(found)
 
     with threads(cores(), "annoy") as pool:  # Annoy lets other threads run while it looks
-        found = list(pool.map(ask, range(0, n, _BLOCK)))
-    return once([left for left, _ in found], [right for _, right in found], n)
+        return once(pool.map(ask, range(0, n, _BLOCK)), n)
 
 
 def _near(index: Any, row: int, n: int, similarity: float, width: int, looked_at: int, metric: str) -> Rows:

@@ -1,10 +1,12 @@
 """faiss's inverted file (Johnson, Douze and Jegou, 2017), asked for all rows within a similarity."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.neighbours.cells import LOOKED_AT, SIZE
-from labelonce.neighbours.pairs import Candidates, Rows, once
+from labelonce.neighbours.pairs import Candidates, once
 
 _BLOCK = 4096
 _ROUNDS, _SAMPLE = 8, 64
@@ -22,13 +24,11 @@ def by_faiss(vectors: NDArray[np.float32], similarity: float) -> Candidates:
     index.train(vectors)
     index.add(vectors)
     index.nprobe = min(LOOKED_AT, cells)
-    lefts: list[Rows] = []
-    rights: list[Rows] = []
-    for start in range(0, n, _BLOCK):
-        block = vectors[start : start + _BLOCK]
-        limits, _, found = index.range_search(block, similarity)
-        left = np.repeat(np.arange(start, start + len(block)), np.diff(limits.astype(np.int64)))
-        apart = left != found
-        lefts.append(left[apart])
-        rights.append(found[apart])
-    return once(lefts, rights, n)
+
+    def meet() -> Iterator[Candidates]:
+        for start in range(0, n, _BLOCK):
+            block = vectors[start : start + _BLOCK]
+            limits, _, found = index.range_search(block, similarity)
+            yield np.repeat(np.arange(start, start + len(block)), np.diff(limits.astype(np.int64))), found
+
+    return once(meet(), n)

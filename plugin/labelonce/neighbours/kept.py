@@ -73,7 +73,7 @@ def by_kept_forest(
     order = np.concatenate([np.setdiff1d(np.arange(len(rows)), new), new])
     small = kept.reduction.apply(vectors, rows[order])
     one, other = by_product(small, np.arange(len(order)), least, since=len(order) - len(new))
-    return once([left[there], order[one]], [right[there], order[other]], len(order))
+    return once([(left[there], right[there]), (order[one], order[other])], len(order))
 
 
 def _places(of: NDArray[np.bytes_], among: NDArray[np.bytes_]) -> Rows:

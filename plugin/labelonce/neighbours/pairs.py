@@ -1,5 +1,6 @@
 """Pairs of rows, and how alike they are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from labelonce.threads import cores, threads
 Rows: TypeAlias = NDArray[np.int64]
 Candidates: TypeAlias = tuple[Rows, Rows]  # the left and the right rows of pairs
 
+_UNMERGED = 1 << 22  # pairs
 _BLOCK = 4096  # pairs that a thread compares at once: 45 MB of vectors
 
 
@@ -44,11 +46,18 @@ def cosine(vectors: NDArray[np.float32], left: Rows, right: Rows) -> NDArray[np.
     return np.clip(found, -1.0, 1.0)
 
 
-def once(lefts: list[Rows], rights: list[Rows], n: int) -> Candidates:
-    """Each pair once, the smaller of `n` rows to the left, sorted; without the rows' pairs with themselves."""
-    nothing = [np.zeros(0, np.int64)]
-    left, right = np.concatenate(lefts or nothing), np.concatenate(rights or nothing)
-    keys = np.unique(np.minimum(left, right) * n + np.maximum(left, right))
+def once(parts: Iterable[Candidates], n: int) -> Candidates:
+    """Each pair once, the smaller of `n` rows to the left, sorted; without the rows' pairs with themselves.
+
+    Pairs that are met again are dropped on the way, so that memory does not grow with how often they are met.
+    """
+    keys, fresh, count = np.zeros(0, np.int64), [], 0
+    for left, right in parts:
+        fresh.append(np.minimum(left, right) * np.int64(n) + np.maximum(left, right))
+        count += len(left)
+        if count > max(_UNMERGED, len(keys)):
+            keys, fresh, count = np.unique(np.concatenate([keys, *fresh])), [], 0
+    keys = np.unique(np.concatenate([keys, *fresh]))
     left, right = keys // max(n, 1), keys % max(n, 1)
     apart = left != right
     return left[apart], right[apart]
