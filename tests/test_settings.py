@@ -102,7 +102,7 @@ WRONG = [
     ('timeout = "long"', "timeout = 'long': give a number"),
     ("timeout = nan", "timeout = nan: give 0.1 or more"),
     ('ignore_skipped = "perhaps"', "give true or false"),
-    ('engine = "faiss"', "engine = 'faiss': choose one of auto, annoy, exact"),
+    ('engine = "magic"', "engine = 'magic': choose one of auto, exact, cells, annoy, faiss"),
     ('eps = "close"', "eps = 'close': give a similarity"),
     ("eps = 95", "Is 95% meant"),
     ("trees = 3", "no setting: trees.*The settings are: url"),
@@ -147,7 +147,7 @@ def test_a_wrong_key_is_not_shown(resolve):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_trees", "many"), ("n_trees", 0), ("engine", "faiss"), ("verify", "maybe"), ("preset", "recipes"),
+    [("n_trees", "many"), ("n_trees", 0), ("engine", "magic"), ("verify", "maybe"), ("preset", "recipes"),
      ("representatives", "all"), ("eps", "near"), ("workers", None), ("timeout", 0), ("mark", "")],
 )  # fmt: skip
 def test_wrong_values_in_python(name, value):

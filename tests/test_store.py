@@ -85,10 +85,10 @@ def test_the_second_run_embeds_nothing(files, path, calls, expected):
 
 
 def test_verdicts_are_remembered(files, path, monkeypatch, expected):
-    from labelonce import verifier
+    from labelonce import judge
 
     plan(files, path)
-    monkeypatch.setattr(verifier, "verify", lambda *_: pytest.fail("verified again"))
+    monkeypatch.setattr(judge, "verify", lambda *_: pytest.fail("verified again"))
     assert plan(files, path) == expected
 
 
