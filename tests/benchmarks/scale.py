@@ -114,7 +114,7 @@ def measured(vectors: np.ndarray, engine: str) -> dict[str, Any]:
     n = len(vectors)
     pairs, link_wall, link_cpu = timed(lambda: link(vectors, SIMILARITY, NeighbourSearch(engine=engine)))
     _, cluster_wall, cluster_cpu = timed(lambda: clustered(n, pairs))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
     recall, missed = recall_of(vectors, pairs)
     return {
         "rows": n,

@@ -16,7 +16,7 @@ LOOKED_AT = 64  # cells that each row is compared with
 _ROUNDS = 6  # of k-means
 _SAMPLE = 32  # rows for each centre
 _BLOCK = 2048
-_ASKING = 16_384  # rows that a cell is multiplied with at once
+_ASKING = 65_536  # rows that ask at once: about 1,000 for each cell of a million rows, and all of them at worst
 
 
 def by_cells(vectors: NDArray[np.float32], similarity: float) -> Candidates:
@@ -31,17 +31,14 @@ def by_cells(vectors: NDArray[np.float32], similarity: float) -> Candidates:
         home[start : start + _BLOCK] = product.argmax(axis=1)
         near[start : start + _BLOCK] = np.argpartition(product, len(centres) - width, axis=1)[:, len(centres) - width :]
     members, begins = _grouped(home, len(centres))
-    asking, starts = _grouped(near.reshape(-1), len(centres))
-    asking //= width
-    del near
 
     def meet() -> Iterator[Candidates]:
-        for cell in range(len(centres)):
-            inside = members[begins[cell] : begins[cell + 1]]
-            content = vectors[inside].T
-            for start in range(starts[cell], starts[cell + 1], _ASKING):
-                rows = asking[start : min(start + _ASKING, starts[cell + 1])]
-                left, right = np.nonzero(vectors[rows] @ content >= similarity)
+        for top in range(0, n, _ASKING):
+            asking, starts = _grouped(near[top : top + _ASKING].reshape(-1), len(centres))
+            for cell in range(len(centres)):
+                inside = members[begins[cell] : begins[cell + 1]]
+                rows = top + asking[starts[cell] : starts[cell + 1]] // width
+                left, right = np.nonzero(vectors[rows] @ vectors[inside].T >= similarity)
                 yield rows[left].astype(np.int64), inside[right].astype(np.int64)
 
     return once(meet(), n)
