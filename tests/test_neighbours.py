@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from labelonce.errors import ConfigurationError
-from labelonce.neighbours import METRICS, NeighbourSearch, Pairs, exact, link
+from labelonce.neighbours import METRICS, NeighbourSearch, Pairs, cells, exact, link
 from labelonce.neighbours import search as seeking
 
 if TYPE_CHECKING:
@@ -177,3 +177,10 @@ def test_without_the_package(engine: str, package: str, monkeypatch: pytest.Monk
 def test_unknown_names(search: NeighbourSearch) -> None:
     with pytest.raises(ConfigurationError, match="choose one of"):
         link(vectors(), 0.5, search)
+
+
+def test_the_largest_columns_are_found_by_groups() -> None:
+    product = np.random.default_rng(6).normal(size=(50, 1003)).astype(np.float32)
+    for width in (5, 96, 400):
+        found = np.sort(cells._largest(product, width), axis=1)
+        assert np.array_equal(found, np.sort(np.argsort(product, axis=1)[:, -width:], axis=1))

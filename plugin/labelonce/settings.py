@@ -179,7 +179,7 @@ class Settings:
         "auto",
         "similarity",
         "Neighbour search. exact: all pairs. cells, annoy, faiss: fast, and may overlook a few in a hundred thousand "
-        "images; faiss needs pip install 'labelonce[faiss]'. auto: exact up to 15,000 different images, then cells.",
+        "images; faiss needs pip install 'labelonce[faiss]'. auto: exact up to 10,000 different images, then cells.",
         choices=("auto", "exact", "cells", "annoy", "faiss"),
     )
     n_neighbors: int = setting(32, "similarity", "Neighbours that Annoy is first asked for.", kind=int, least=1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.neighbours.pairs import Candidates, Rows, once
+from labelonce.neighbours.pairs import Candidates, Rows, above, once
 
 _ROWS, _COLUMNS = 1024, 8192  # of one block of the product: 32 MB of float32
 
@@ -24,8 +24,7 @@ def by_product(vectors: NDArray[np.float32], rows: Rows, similarity: float, sinc
         for first in range(since, n, _COLUMNS):
             columns = np.asarray(vectors[rows[first : first + _COLUMNS]], np.float32)
             for top in range(0, min(first + _COLUMNS, n), _ROWS):
-                near = np.asarray(vectors[rows[top : top + _ROWS]], np.float32) @ columns.T >= similarity
-                left, right = np.nonzero(near)
+                left, right = above(np.asarray(vectors[rows[top : top + _ROWS]], np.float32) @ columns.T, similarity)
                 upper = left + top < right + first
                 yield left[upper] + top, right[upper] + first
 

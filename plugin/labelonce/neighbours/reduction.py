@@ -13,7 +13,7 @@ SAMPLE = 16_384  # rows from which the basis is made
 # Of standard deviations by which the cut changes the cosine of any two rows. On vectors with the spectrum of the
 # default embedding 128 dimensions change it by .0256; of pairs with a cosine of .55 to .65, one in a thousand falls
 # by more than .031 (one in a hundred by more than .018).
-DEVIATIONS = 1.5
+DEVIATIONS = 1.25
 ROUNDING = 1e-4  # of cosine: float32 sums differ by their order, so pairs near the threshold are computed again
 _BLOCK = 4096
 _COUPLES = 20_000

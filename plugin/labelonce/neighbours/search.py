@@ -16,13 +16,13 @@ from labelonce.neighbours.pairs import Candidates, Pairs, Rows, cosine
 from labelonce.neighbours.reduction import DIMENSIONS, ROUNDING, find_reduction
 from labelonce.progress import Progress
 
-# Different rows up to which all products are taken: those at which both take as long. CPU seconds on two cores, exact /
-# cells: 1,373 dimensions, 10,000 rows 3.9 / 6.6, 20,000 rows 11 / 7.0; 512 dimensions, 15,000 rows 3.3 / 3.1, 25,000
-# rows 9.0 / 6.4; 93 dimensions, 20,000 rows 2.6 / 3.3, 40,000 rows 9.5 / 8.7, 80,000 rows 34 / 17. On 95,001 vectors
-# of 128 dimensions, comparing with as many cells, faiss took twice the CPU time of cells; an HNSW graph of usearch
-# alone took 49 s to build, where all of cells took 13.
-EXACT_UP_TO = 15_000
-SHORT_EXACT_UP_TO = 35_000  # of vectors that are not shortened
+# Different rows up to which all products are taken. CPU seconds on two cores, exact / cells: 1,373 dimensions, 10,000
+# rows 2.8 / 2.0, 15,000 rows 5.6 / 3.0, 30,000 rows 17 / 5.7; 512 dimensions, 10,000 rows 1.1 / .8, 20,000 rows
+# 3.5 / 2.2; 93 dimensions, 20,000 rows .9 / 1.3, 40,000 rows 3.5 / 3.6, 60,000 rows 8.0 / 5.9. To miss nothing is worth
+# the second that it takes longer at 10,000. On 95,001 vectors of 128 dimensions faiss took twice the CPU time of cells
+# for as many cells looked at; an HNSW graph of usearch alone took 49 s to build.
+EXACT_UP_TO = 10_000
+SHORT_EXACT_UP_TO = 40_000  # of vectors that are not shortened
 ENGINES = ("auto", "exact", "cells", "annoy", "faiss")
 METRICS = ("angular", "euclidean", "dot")
 PACKAGES = {"annoy": "annoy-mm", "faiss": "'labelonce[faiss]'"}
