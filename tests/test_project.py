@@ -6,7 +6,7 @@ import pytest
 
 from labelonce.errors import ConfigurationError, NotFound, UnsupportedProject
 from labelonce.images.regions import Region
-from labelonce.label_studio.listing import read_all
+from labelonce.label_studio.listing import as_task, read_each
 from labelonce.label_studio.outlines import outlines
 from labelonce.label_studio.project import ImageField, parse_configuration, read_project
 from labelonce.label_studio.server import Server
@@ -115,9 +115,15 @@ def test_what_label_studio_accepts(labels, config, data, images):
     number = owner.project(config)
     (task,) = owner.import_tasks(number, [data])
     project = read_project(connection, number)
-    found = read_all(connection, number, Progress())[task].task(project)
+    found = only_task(connection, project, task)
     assert found.images == (images or ())
     assert (found.problem is None) == (images is not None)
+
+
+def only_task(connection, project, number):
+    ((state, data),) = read_each(connection, project.id)
+    assert state.id == number
+    return as_task(state, data, project)
 
 
 @pytest.mark.parametrize("value", ["http://host/fixed.png", "http://host/$id.png"])
@@ -135,7 +141,7 @@ def test_uploads_that_came_before_the_configuration(labels):
     config = f'<View><Image name="image" value="$picture"/>{CHOICES}</View>'
     owner.call("PATCH", f"/api/projects/{number}/", json={"label_config": config})
     project = read_project(connection, number)
-    (image,) = read_all(connection, number, Progress())[task].task(project).images
+    (image,) = only_task(connection, project, task).images
     assert image.startswith("/data/upload/")
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageFilter
 
-from labelonce.label_studio.listing import TaskState
+from labelonce.label_studio.listing import TaskState, as_task
 from labelonce.label_studio.project import ImageField, Project
 from pictures import encoded, texture
 from studio import Person, own_skips
@@ -50,9 +50,10 @@ def run(labels, tmp_path):
     ],
 )
 def test_what_an_earlier_run_left_stands(role, stands):
-    state = TaskState(1, {"image": "a.png"}, "", False, 1, 0, False, tags={"labelonce_role": role})
-    assert state.task(PROJECT).standing == stands
-    assert not replace(state, tags={}).task(PROJECT).standing
+    state = TaskState(1, "", False, 1, 0, False, tags={"labelonce_role": role})
+    data = {"image": "a.png"}
+    assert as_task(state, data, PROJECT).standing == stands
+    assert not as_task(replace(state, tags={}), data, PROJECT).standing
 
 
 def representatives(owner: Person, tasks: list[int]) -> dict[int, int | None]:

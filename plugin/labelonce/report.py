@@ -1,13 +1,12 @@
 """What is told at the end: tables for people, JSON for programs."""
 
-import json
+import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelonce.planning import Decision, Plan, Role
+from labelonce.planning import Decision, Plan, Role, json_pieces
 from labelonce.savings import Savings, duration
 
 if TYPE_CHECKING:
@@ -15,12 +14,6 @@ if TYPE_CHECKING:
 
 SHOWN_DECISIONS = 10
 SHOWN_PROBLEMS = 10
-
-
-def as_json(**parts: Any) -> str:
-    """The parts as one JSON object; dataclasses become objects, those that are None are left out."""
-    ready = {key: value if isinstance(value, dict) else asdict(value) for key, value in parts.items() if value}
-    return json.dumps(ready, indent=1, default=str)
 
 
 def savings_rows(found: Savings) -> Iterator[tuple[str, str, str]]:
@@ -62,8 +55,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def print_json(**parts: Any) -> None:
-    """Print the parts as one JSON object."""
-    click.echo(as_json(**parts))
+    """Print the parts as one JSON object, piece by piece; those that are None or empty are left out."""
+    sys.stdout.writelines(json_pieces({name: part for name, part in parts.items() if part}))
+    sys.stdout.write("\n")
 
 
 def print_plan(plan: Plan) -> None:

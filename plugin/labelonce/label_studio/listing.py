@@ -28,8 +28,6 @@ class TaskState:
 
     Parameters
     ----------
-    data
-        As stored: cloud URIs are not resolved.
     own_skip
         Number of the cancelled annotation that labelonce made, if there is one.
     annotations, foreign_skips
@@ -37,7 +35,6 @@ class TaskState:
     """
 
     id: int
-    data: Mapping[str, Any]
     created_at: str
     is_labeled: bool
     overlap: int
@@ -67,14 +64,15 @@ class TaskState:
         """Whether an earlier run left the task to be labelled."""
         return self.tags.get(marks.ROLE) in STANDING
 
-    def task(self, project: Project, outlined: Sequence[Outline] = ()) -> Task:
-        """The task as the pipeline sees it; where something is outlined, only the region around it counts."""
-        try:
-            images, problem = project.images(self.data), None
-            regions = project.regions(self.data, outlined) if outlined else ()
-        except ValueError as error:
-            images, problem, regions = (), str(error), ()
-        return Task(self.id, images, project.context(self.data), self.touch, problem, regions, self.standing)
+
+def as_task(state: TaskState, data: Mapping[str, Any], project: Project, outlined: Sequence[Outline] = ()) -> Task:
+    """The task as the pipeline sees it; where something is outlined, only the region around it counts."""
+    try:
+        images, problem = project.images(data), None
+        regions = project.regions(data, outlined) if outlined else ()
+    except ValueError as error:
+        images, problem, regions = (), str(error), ()
+    return Task(state.id, images, project.context(data), state.touch, problem, regions, state.standing)
 
 
 def between(first: int | None, last: int | None = None) -> list[dict[str, Any]]:
@@ -120,24 +118,30 @@ def _keyset(
         first = rows[-1]["id"] + 1
 
 
+def read_each(
+    server: Server,
+    project_id: int,
+    progress: Progress | None = None,
+    title: str = "Listing tasks",
+    first: int = 1,
+    last: int | None = None,
+) -> Iterator[tuple[TaskState, Mapping[str, Any]]]:
+    """The tasks from `first` to `last`, with their data as stored (cloud URIs are not resolved); page by page."""
+    with (progress or Progress()).stage(title) as advance:
+        for rows in _keyset(server, project_id, TASK_FIELDS, PAGE_SIZE, first, between(None, last)):
+            skips = _skips(server, project_id, rows)
+            yield from ((_state(row, skips.get(row["id"])), row["data"]) for row in rows)
+            advance(len(rows))
+
+
 def read_range(server: Server, project_id: int, first: int, last: int) -> dict[int, TaskState]:
-    """The tasks whose ids lie from `first` to `last`."""
-    found: dict[int, TaskState] = {}
-    for rows in _keyset(server, project_id, TASK_FIELDS, PAGE_SIZE, first, between(None, last)):
-        skips = _skips(server, project_id, rows)
-        found |= {row["id"]: _state(row, skips.get(row["id"])) for row in rows}
-    return found
+    """The tasks whose ids lie from `first` to `last`, both included."""
+    return {state.id: state for state, _ in read_each(server, project_id, first=first, last=last)}
 
 
 def read_all(server: Server, project_id: int, progress: Progress, title: str = "Listing tasks") -> dict[int, TaskState]:
-    """Every task of a project by its id, in ascending order."""
-    found: dict[int, TaskState] = {}
-    with progress.stage(title) as advance:
-        for rows in _keyset(server, project_id, TASK_FIELDS, PAGE_SIZE, 1, []):
-            skips = _skips(server, project_id, rows)
-            found |= {row["id"]: _state(row, skips.get(row["id"])) for row in rows}
-            advance(len(rows))
-    return found
+    """Every task of a project by its id, in ascending order; without what they hold, which may be gigabytes."""
+    return {state.id: state for state, _ in read_each(server, project_id, progress, title)}
 
 
 def lead_times(server: Server, project_id: int) -> list[float]:
@@ -177,7 +181,6 @@ def _state(row: Mapping[str, Any], skips: list[dict[str, Any]] | None) -> TaskSt
     own = [skip["id"] for skip in skips if marks.is_own(skip)]
     return TaskState(
         id=row["id"],
-        data=row["data"],
         created_at=row["created_at"],
         is_labeled=row["is_labeled"],
         overlap=row["overlap"],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from labelonce.label_studio.images import ImageReader
-from labelonce.label_studio.listing import predicted, read_all
+from labelonce.label_studio.listing import as_task, predicted, read_each
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
@@ -46,8 +46,8 @@ class LabelStudioSource(Source):
     def tasks(self) -> Iterator[Task]:
         """List the project's tasks."""
         outlined = predicted(self._server, self._project.id) if self._regions_from_predictions else {}
-        for state in read_all(self._server, self._project.id, self._progress).values():
-            yield state.task(self._project, outlined.get(state.id, ()))
+        for state, data in read_each(self._server, self._project.id, self._progress):
+            yield as_task(state, data, self._project, outlined.get(state.id, ()))
 
     def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
         """Fetch one image."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labelonce.errors import ConfigurationError
 from labelonce.label_studio.images import ImageReader
-from labelonce.label_studio.listing import predicted, read_range
+from labelonce.label_studio.listing import as_task, predicted, read_each
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.sources.base import Content, Source
@@ -134,11 +134,11 @@ def task_of(
     ServerError
         Label Studio cannot tell.
     """
-    state = read_range(server, project.id, number, number).get(number)
-    if state is None:
+    found = next(read_each(server, project.id, first=number, last=number), None)
+    if found is None:
         raise ConfigurationError(f"Project {project.id} has no task {number}. Name one of its tasks, a file or a URL.")
     outlined = predicted(server, project.id).get(number, []) if regions_from_predictions else ()
-    return Named(str(number), source, state.task(project, outlined))
+    return Named(str(number), source, as_task(*found, project, outlined))
 
 
 def files_of(folder: Path, source: Source) -> list[Named]:
