@@ -16,9 +16,9 @@ from labelonce.neighbours.pairs import Candidates, Rows, above, once
 from labelonce.threads import cores, threads
 
 SIZE = 256  # rows of a cell, on average
-LOOKED_AT = 96  # cells that each row is compared with
+LOOKED_AT = 128  # cells that each row is compared with
 _ROUNDS = 4  # of k-means
-_SAMPLE = 16  # rows for each centre
+_SAMPLE = 32  # rows for each centre
 _BLOCK = 2048
 _GROUP = 8  # columns that are looked at together
 _ASKING = 65_536  # rows that ask at once: about 1,000 for each cell of a million rows, and all of them at worst
@@ -29,7 +29,7 @@ def by_cells(vectors: NDArray[np.float32], similarity: float) -> Candidates:
     n = len(vectors)
     centres = _centres(vectors[: _SAMPLE * max(1, n // SIZE)], max(1, n // SIZE))
     width = min(LOOKED_AT, len(centres))
-    number = np.min_scalar_type(len(centres))  # as short as may be: a million rows have near cells of 200 MB
+    number = np.min_scalar_type(len(centres))  # as short as may be: a million rows have near cells of 256 MB
     near, home = np.empty((n, width), number), np.empty(n, number)
 
     def look(start: int) -> None:
