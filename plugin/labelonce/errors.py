@@ -11,6 +11,8 @@ LabelOnceError
 ├── ImageProblem            one image cannot be used: its task is kept, the run goes on
 │   ├── ImageUnavailable    its bytes could not be fetched
 │   └── ImageUnreadable     its bytes are not a picture that can be decoded
+├── LockedError             another labelonce works on the project: run it again later
+├── ChangedError            somebody decided otherwise meanwhile: look again, nothing was written
 ├── PlanError               a plan file cannot be read or does not fit the project
 └── FilesError              files cannot be moved as asked: none is lost
 """
@@ -58,6 +60,14 @@ class ImageUnavailable(ImageProblem):
 
 class ImageUnreadable(ImageProblem):
     """The bytes of an image are not a picture that can be decoded."""
+
+
+class LockedError(LabelOnceError):
+    """Another labelonce works on the project; nothing was written."""
+
+
+class ChangedError(LabelOnceError):
+    """What was looked at is not so any more, because somebody decided otherwise; nothing was written."""
 
 
 class PlanError(LabelOnceError):

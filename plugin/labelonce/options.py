@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from labelonce.settings import Settings, environment_variable, read_config
+from labelonce.config_file import read_config
+from labelonce.settings import Settings, environment_variable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,25 +24,31 @@ def _kind(one: "Field[Any]") -> Any:
     return details["kind"]
 
 
-def with_settings(*groups: str) -> Callable[[F], F]:
-    """Give a command the options of some groups of settings, and the configuration file."""
+def option(one: "Field[Any]") -> Callable[[F], F]:
+    """The option of one setting."""
+    flag = one.metadata["kind"] is bool
+    name = one.name.replace("_", "-")
+    return click.option(
+        *one.metadata["flags"],
+        f"--{name}/--no-{name}" if flag else f"--{name}",
+        one.name,
+        type=None if flag else _kind(one),
+        is_flag=flag,
+        default=one.default,
+        envvar=environment_variable(one.name),
+        show_envvar=True,
+        show_default=one.default is not None and not flag,
+        help=one.metadata["text"],
+    )
+
+
+def with_settings(*groups: str, without: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Give a command the options of some groups of settings, but for those named, and the configuration file."""
 
     def decorate(command: F) -> F:
-        for one in reversed([one for one in fields(Settings) if one.metadata["group"] in groups]):
-            flag = one.metadata["kind"] is bool
-            name = one.name.replace("_", "-")
-            command = click.option(
-                *one.metadata["flags"],
-                f"--{name}/--no-{name}" if flag else f"--{name}",
-                one.name,
-                type=None if flag else _kind(one),
-                is_flag=flag,
-                default=one.default,
-                envvar=environment_variable(one.name),
-                show_envvar=True,
-                show_default=one.default is not None and not flag,
-                help=one.metadata["text"],
-            )(command)
+        chosen = [one for one in fields(Settings) if one.metadata["group"] in groups and one.name not in without]
+        for one in reversed(chosen):
+            command = option(one)(command)
         return click.option(
             "--config",
             type=click.Path(path_type=Path, dir_okay=False),

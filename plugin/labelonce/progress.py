@@ -93,5 +93,7 @@ class Lines(Progress):
 
 
 def visible_progress() -> Progress:
-    """Bars on a terminal, lines elsewhere."""
-    return Bars() if sys.stderr.isatty() else Lines()
+    """Bars on a terminal, lines elsewhere and between the lines of logs; log lines where those are JSON."""
+    from labelonce import logs  # which needs this module
+
+    return logs.fitting_progress() or (Bars() if sys.stderr.isatty() else Lines())

@@ -4,18 +4,15 @@ A value comes from the command line, else from the environment, else from the co
 default. The command line builds its options from the fields below, so that a setting is declared once.
 """
 
-import sys
-from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from labelonce.addresses import AllowedHosts
 from labelonce.errors import ConfigurationError
 from labelonce.images.regions import Region
 
-CONFIG_FILE = "labelonce.toml"
-GROUPS = ("server", "images", "similarity", "thresholds", "marking", "savings")
+GROUPS = ("server", "images", "similarity", "thresholds", "marking", "locking", "savings", "serving", "secret", "logs")
 
 
 def setting(
@@ -75,6 +72,21 @@ class Settings:
     max_pixels: int = setting(
         170_000_000, "images", "Larger pictures are not decoded; their tasks are kept.", kind=int, least=1
     )
+    image_timeout: float = setting(
+        120.0,
+        "images",
+        "Seconds that one image may take as a whole, with its redirects and retries; its task is kept.",
+        kind=float,
+        least=0.1,
+    )
+    max_redirects: int = setting(5, "images", "How often one image may be sent on.", kind=int, least=0)
+    allow_host: str | None = setting(
+        None,
+        "images",
+        "Hosts that images may be fetched from although they lie on this machine or in a private network: names, "
+        "addresses or networks, as in nas.local:8080,*.example.org,10.0.0.0/8. Label Studio's own address needs none.",
+    )
+    follow_links: bool = setting(False, "images", "Read files outside of a folder that links in it lead to.", kind=bool)
     store: Path | None = setting(
         None,
         "images",
@@ -201,6 +213,14 @@ class Settings:
         kind=bool,
     )
 
+    wait: float | None = setting(
+        None,
+        "locking",
+        "Seconds to wait while another labelonce works on the project; inf waits for ever. Default: leave at once.",
+        kind=float,
+        least=0,
+    )
+
     seconds_per_label: float | None = setting(
         None, "savings", "Seconds that a label takes. Default: the project's own median.", kind=float, least=0
     )
@@ -208,6 +228,48 @@ class Settings:
     cost_per_label: float | None = setting(
         None, "savings", "What a label costs; goes before the hourly rate.", kind=float, least=0
     )
+    currency: str | None = setting(None, "savings", "What money is counted in, as in EUR; is shown behind amounts.")
+
+    host: str = setting(
+        "127.0.0.1",
+        "serving",
+        "Address to listen at; 0.0.0.0 is every one of this machine, for anybody to reach.",
+        env="LABELONCE_SERVE_HOST",
+    )
+    # not LABELONCE_PORT: Kubernetes sets that to something else where a service is named labelonce
+    port: int = setting(
+        8090, "serving", "Port to listen at; 0 takes a free one.", env="LABELONCE_SERVE_PORT", kind=int, least=0
+    )
+    reconcile: float = setting(
+        300.0, "serving", "Seconds between syncs that no webhook asked for.", kind=float, least=1
+    )
+    settle: float = setting(
+        1.0, "serving", "Seconds without a further webhook until a sync begins, so that a burst leads to one.",
+        kind=float, least=0,
+    )  # fmt: skip
+    longest_settle: float = setting(
+        10.0, "serving", "Seconds after which a sync begins although webhooks keep coming.", kind=float, least=0
+    )
+    runs_at_once: int = setting(
+        2, "serving", "Projects synced at once at most; each takes memory of its own.", kind=int, least=1
+    )
+    max_webhook_bytes: int = setting(1_000_000, "serving", "Longer webhooks are refused.", kind=int, least=1)
+    webhook_secret: str | None = setting(
+        None,
+        "secret",
+        "What webhooks have to bring. Better given by the environment or a file: others on this machine can see the "
+        "command line.",
+        secret=True,
+    )
+    secret_file: Path | None = setting(
+        None,
+        "secret",
+        "File that holds the secret where it is not set. Default: webhook-secret in the user's configuration folder.",
+        kind=Path,
+    )
+
+    log_format: str = setting("text", "logs", "How log lines are written.", choices=("text", "json"))
+    log_file: Path | None = setting(None, "logs", "Append log lines to this file. Default: standard error.", kind=Path)
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -215,6 +277,12 @@ class Settings:
             check(one, value)
             if one.metadata["kind"] is Path and value is not None:
                 object.__setattr__(self, one.name, Path(value))
+
+    @property
+    def fetching(self) -> dict[str, Any]:
+        """What the sources that fetch images take of these, by name."""
+        names = ("timeout", "image_timeout", "max_bytes", "max_redirects", "allow_host")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def region(self) -> Region | None:
@@ -243,7 +311,13 @@ class Settings:
             return self.store
         from platformdirs import user_cache_path
 
-        return user_cache_path("labelonce", appauthor=False) / "store.sqlite3"
+        try:
+            return user_cache_path("labelonce", appauthor=False) / "store.sqlite3"
+        except RuntimeError:
+            raise ConfigurationError(
+                "This user has no home folder, so that there is no place for the store. Name one with --store, or set "
+                "HOME or XDG_CACHE_HOME."
+            ) from None
 
 
 def check(one: "Field[Any]", value: Any) -> None:
@@ -271,6 +345,8 @@ def check(one: "Field[Any]", value: Any) -> None:
         similarity_from(str(value))
     if one.name == "roi":
         Region.parse(str(value))
+    if one.name == "allow_host":
+        AllowedHosts.parse(str(value))
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes", Path: "a file name"}
@@ -308,37 +384,3 @@ def similarity_from(eps: str | float) -> float:
     raise ConfigurationError(
         f"eps = {text!r}: give a similarity above 0% and up to 100%, or a cosine distance from 0 to 2.{meant}"
     )
-
-
-def read_config(path: Path | None) -> dict[str, Any]:
-    """Read settings from a TOML file; without a path, from ``labelonce.toml`` in the working folder if it is there.
-
-    Raises
-    ------
-    ConfigurationError
-        The file cannot be read, names what is no setting, or has a value of the wrong kind.
-    """
-    if path is None:
-        path = Path(CONFIG_FILE)
-        if not path.is_file():
-            return {}
-    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        content: Mapping[str, Any] = toml.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise ConfigurationError(f"The configuration file {path} is not TOML: {error}.") from None
-    unknown = sorted(set(content) - {one.name for one in fields(Settings)})
-    if unknown:
-        raise ConfigurationError(
-            f"The configuration file {path} has what is no setting: {', '.join(unknown)}. "
-            f"The settings are: {', '.join(one.name for one in fields(Settings))}."
-        )
-    for one in fields(Settings):
-        if one.name in content:
-            try:
-                check(one, content[one.name])
-            except ConfigurationError as error:
-                raise ConfigurationError(f"The configuration file {path}: {error}") from None
-    return dict(content)

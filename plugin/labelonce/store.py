@@ -17,18 +17,22 @@ from labelonce.progress import Progress
 
 T = TypeVar("T")
 
+# in what SQLite says where the file is not at fault
+ELSEWHERE = ("locked", "full", "I/O error", "unable to open", "readonly", "locking protocol", "access permission")
 AT_ONCE = 500  # values in one query; SQLite takes 999 at least
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
-CREATE TABLE places (place BLOB PRIMARY KEY, validator TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE places (
+    place BLOB PRIMARY KEY, validator TEXT NOT NULL, digest TEXT NOT NULL, seal INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE images (
     digest TEXT PRIMARY KEY, pixels TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-    sharpness REAL NOT NULL
+    sharpness REAL NOT NULL, seal INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE embeddings (pixels TEXT, model TEXT, vector BLOB NOT NULL, PRIMARY KEY (pixels, model)) WITHOUT ROWID;
 CREATE TABLE features (pixels TEXT, version TEXT, content BLOB NOT NULL, PRIMARY KEY (pixels, version));
 CREATE TABLE verdicts (
-    a TEXT, b TEXT, verifier TEXT, accepted INTEGER NOT NULL, reason TEXT NOT NULL,
+    a TEXT, b TEXT, verifier TEXT, accepted INTEGER NOT NULL, reason TEXT NOT NULL, seal INTEGER NOT NULL,
     PRIMARY KEY (a, b, verifier)
 ) WITHOUT ROWID;
 """
@@ -91,15 +95,21 @@ class Store:
     def places(self, places: Sequence[bytes]) -> dict[bytes, tuple[str, ImageRecord]]:
         """What was found at some places (`place_of`): its validator, and what is known of the image."""
         query = (
-            "SELECT place, validator, digest, pixels, width, height, sharpness "
+            "SELECT place, validator, digest, places.seal, pixels, width, height, sharpness, images.seal "
             "FROM places JOIN images USING (digest) WHERE place IN"
         )
-        return {place: (validator, ImageRecord(*rest)) for place, validator, *rest in self._among(query, places)}
+        found = {}
+        for place, validator, digest, seal, *rest in self._among(query, places):
+            record = _record(digest, *rest)
+            if record is not None and seal == _seal(place, validator, digest):
+                found[place] = validator, record
+        return found
 
     def images(self, digests: Sequence[str]) -> dict[str, ImageRecord]:
         """What is known of images by their bytes."""
-        query = "SELECT digest, pixels, width, height, sharpness FROM images WHERE digest IN"
-        return {row[0]: ImageRecord(*row) for row in self._among(query, digests)}
+        query = "SELECT digest, pixels, width, height, sharpness, seal FROM images WHERE digest IN"
+        records = (_record(*row) for row in self._among(query, digests))
+        return {record.digest: record for record in records if record is not None}
 
     def vectors(self, pixels: Sequence[str], model: str) -> dict[str, NDArray[np.float32]]:
         """Embeddings of images by their pixels, shape (dimension,) each; damaged ones are left out."""
@@ -123,8 +133,12 @@ class Store:
 
     def verdicts(self, pixels: str, verifier: str) -> dict[str, tuple[bool, str]]:
         """Verdicts about one image and others that come after it by digest: accepted, and why."""
-        query = "SELECT b, accepted, reason FROM verdicts WHERE a = ? AND verifier = ?"
-        return {b: (bool(accepted), reason) for b, accepted, reason in self._fetch(query, (pixels, verifier))}
+        query = "SELECT b, accepted, reason, seal FROM verdicts WHERE a = ? AND verifier = ?"
+        return {
+            b: (bool(accepted), reason)
+            for b, accepted, reason, seal in self._fetch(query, (pixels, verifier))
+            if seal == _seal(pixels, b, verifier, accepted, reason)
+        }
 
     def put_images(
         self,
@@ -146,20 +160,20 @@ class Store:
         places
             Place, validator, and the digest of the image that was found there.
         """
-        images = [(r.digest, r.pixels, r.width, r.height, r.sharpness) for r in records]
+        images = [_sealing(r.digest, r.pixels, int(r.width), int(r.height), float(r.sharpness)) for r in records]
         blobs = [(pixels, model, _sealed(vector.astype(np.float32).tobytes())) for pixels, model, vector in vectors]
         contents = [(pixels, version, _sealed(content)) for pixels, version, content in features]
         self._write(
-            ("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", images),
+            ("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", images),
             ("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", blobs),
             ("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", contents),
-            ("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", list(places)),
+            ("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", [_sealing(*row) for row in places]),
         )
 
     def put_verdicts(self, verifier: str, rows: Iterable[tuple[str, str, bool, str]]) -> None:
         """Remember verdicts: the two digests in order, accepted, and why."""
-        values = [(a, b, verifier, accepted, reason) for a, b, accepted, reason in rows]
-        self._write(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", values))
+        values = [_sealing(a, b, verifier, int(accepted), reason) for a, b, accepted, reason in rows]
+        self._write(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", values))
 
     def _among(self, query: str, keys: Sequence[bytes] | Sequence[str], *before: str) -> Iterator[tuple[Any, ...]]:
         """Rows of a query that ends in IN, for any number of keys."""
@@ -193,8 +207,7 @@ class Store:
         """Start an empty store in place of a damaged one; a temporary one when the file cannot be used at all."""
         with suppress(sqlite3.Error):
             self._connection.close()
-        # sqlite3 raises the base class itself for "malformed" and "not a database"
-        if self._path is None or type(error) is not sqlite3.DatabaseError:
+        if self._path is None or not is_damage(error):
             self._connection = self._temporary(error)
             return
         try:
@@ -233,14 +246,36 @@ class Store:
         return _connect("")[0]
 
 
+def _seal(*values: object) -> int:
+    """Checksum of a row: SQLite does not notice damage inside of a value, and a verdict is one bit."""
+    return zlib.crc32(repr(values).encode(errors="surrogateescape"))
+
+
+def _sealing(*values: Any) -> tuple[Any, ...]:
+    return (*values, _seal(*values))
+
+
+def _record(digest: str, pixels: str, width: int, height: int, sharpness: float, seal: int) -> ImageRecord | None:
+    """A row of images; None where it is damaged."""
+    sound = seal == _seal(digest, pixels, width, height, sharpness)
+    return ImageRecord(digest, pixels, width, height, sharpness) if sound else None
+
+
 def _sealed(content: bytes) -> bytes:
-    """Bytes behind their checksum: SQLite does not notice damage inside of a value."""
+    """Bytes behind their checksum."""
     return zlib.crc32(content).to_bytes(4, "big") + content
 
 
 def _unsealed(stored: object) -> bytes | None:
     content = stored[4:] if isinstance(stored, bytes) else b""
     return content if _sealed(content) == stored else None
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is at fault, and not the disk, its permissions or another process."""
+    if isinstance(error, sqlite3.OperationalError):  # also for a schema or a text that makes no sense
+        return not any(words in str(error) for words in ELSEWHERE)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError)
 
 
 def _set_aside(path: Path) -> Path:
@@ -276,7 +311,7 @@ def _connect(path: str) -> tuple[sqlite3.Connection, str]:
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):
             connection.rollback()
-        if type(error) is sqlite3.DatabaseError:
+        if is_damage(error):
             return connection, "is damaged"
         connection.close()
         raise

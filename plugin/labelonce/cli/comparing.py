@@ -15,6 +15,7 @@ from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
 from labelonce.settings import Settings
+from labelonce.writing import whole
 
 if TYPE_CHECKING:
     from labelonce.comparing.checking import Answer
@@ -178,7 +179,9 @@ class _Names:
     @property
     def identity(self) -> str:
         """Identity of the project's source; this asks nobody."""
-        return f"{server_of(self._settings).url}/projects/{self._settings.project}"
+        from labelonce.label_studio.project import identity_of
+
+        return identity_of(server_of(self._settings), self._settings.project)
 
     @cached_property
     def _files(self) -> "NamedSource":
@@ -186,14 +189,14 @@ class _Names:
 
         settings = self._settings
         server = server_of(settings) if settings.url and settings.api_key else None
-        return NamedSource(timeout=settings.timeout, max_bytes=settings.max_bytes, server=server)
+        return NamedSource(**settings.fetching, server=server)
 
-    def image(self, name: str) -> "Named":
+    def image(self, name: str, *, trusted: bool = True) -> "Named":
         """What one name stands for."""
         from labelonce.sources.named import task_of
 
         if not (name.isascii() and name.isdecimal()) or os.path.lexists(name):
-            return self._files.image(name)
+            return self._files.image(name, trusted=trusted)
         if not self._project:
             raise ConfigurationError(f"There is no file {name}. For a task of that number, name its --project too.")
         outlined = self._settings.roi_from_predictions
@@ -212,7 +215,7 @@ class _Names:
 
     def _listed(self, name: str) -> "Named | _Missing":
         try:
-            return self.image(name)
+            return self.image(name, trusted=False)  # a list may come from anywhere
         except ConfigurationError as error:
             return _Missing(name, str(error))
 
@@ -310,8 +313,8 @@ def _write_neighbours(found: "Neighbours", table: str) -> None:
     if table == STDOUT:
         click.echo(content, nl=False)
         return
-    with writing(Path(table)):
-        Path(table).write_bytes(content)
+    with writing(Path(table)), whole(Path(table)) as file:
+        file.write_bytes(content)
 
 
 def _print_answers(answers: "list[Answer]", kind: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from labelonce.cli.shared import as_json, check_folder, check_output, folder_source, save, writing
+from labelonce.cli.shared import as_json, check_folder, check_output, folder_savings, folder_source, save, writing
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import visible_progress
 
@@ -26,7 +26,6 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
     Example: labelonce folder photos --decisions decisions.csv
     """
     from labelonce import report
-    from labelonce.savings import savings
 
     check_output(output)
     check_folder(decisions)
@@ -34,7 +33,7 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
     source = folder_source(folder, settings)
 
     from labelonce.pipeline import make_plan
-    from labelonce.planning import Role, save_representatives
+    from labelonce.planning import save_representatives
 
     made = make_plan(source, settings, visible_progress())
     if decisions is not None:
@@ -42,14 +41,7 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
             save_representatives(made, decisions)
     if output is not None:
         save(made, output)
-    found = savings(
-        tasks=len(made.decisions),
-        duplicates=made.count(Role.DUPLICATE),
-        skipped=0,
-        annotators=1,
-        lead_times=(),
-        settings=settings,
-    )
+    found = folder_savings(made, settings)
     if json_output:
         report.print_json(plan=made, savings=found)
         return

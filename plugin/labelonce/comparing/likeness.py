@@ -228,7 +228,7 @@ def similarity(
 
 def named(images: Sequence[str | Path | Named], settings: Settings) -> list[Named]:
     """Name the files and URLs that are not named yet."""
-    source = NamedSource(timeout=settings.timeout, max_bytes=settings.max_bytes)
+    source = NamedSource(**settings.fetching)
     return [image if isinstance(image, Named) else source.image(image) for image in images]
 
 

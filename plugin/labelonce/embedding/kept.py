@@ -25,7 +25,10 @@ def kept(name: str, make: Callable[[], bytes]) -> bytes:
     make
         Makes the content.
     """
-    path = user_cache_path("labelonce", appauthor=False) / "networks" / name
+    try:
+        path = user_cache_path("labelonce", appauthor=False) / "networks" / name
+    except RuntimeError:  # a user without a home folder
+        return make()
     content = _read(path)
     if content is None:
         content = make()

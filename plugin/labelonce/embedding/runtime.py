@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from labelonce.errors import ConfigurationError
+
 
 def quiet_tensorflow() -> Any:
     """Import TensorFlow without its banners; what the user set in the environment stays."""
@@ -36,7 +38,13 @@ def compiled(model: Any, shape: tuple[int, int, int], dtype: DTypeLike = np.uint
 def converted(model: Any) -> bytes:
     """A Keras model as the content of a .tflite file, in float32."""
     tensorflow = quiet_tensorflow()
-    with tempfile.TemporaryDirectory(prefix="labelonce-") as folder:
-        model.export(folder, format="tf_saved_model", verbose=False)
-        content: bytes = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
+    try:
+        with tempfile.TemporaryDirectory(prefix="labelonce-") as folder:
+            model.export(folder, format="tf_saved_model", verbose=False)
+            content: bytes = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
+    except (OSError, tensorflow.errors.OpError) as error:
+        raise ConfigurationError(
+            f"The network cannot be prepared in the folder for temporary files ({' '.join(str(error).split())[:300]}). "
+            "It takes about 100 MB there: free some, or set TMPDIR to another folder."
+        ) from None
     return content

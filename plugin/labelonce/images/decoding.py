@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import re
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
@@ -34,8 +35,13 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # of a JPEG's segments; others are within a scan, or have no length
+_SCAN, _END = b"\xff\xda", b"\xff\xd9"
 _DEEP = ("I", "F")  # more than 8 bits for each value; "I;16" and its kin too
 _AT_ONCE = 1 << 22  # pixels: larger pictures are not copied as a whole
+_TOGETHER = 1 << 28  # pixels of all pictures that threads decode at the same time, but for one that is larger by itself
+_MOST_EXIF = 100  # parts of 64 kB in one file: Pillow puts each behind a copy of all before it
+_MOST_SCANS = 100  # of a JPEG: encoders write ten or so, and each goes over the whole picture again
 _quiet_lock = threading.Lock()
 cv2.setNumThreads(1)  # pictures are looked at side by side; OpenCV's own threads would spin while they wait for work
 
@@ -76,6 +82,9 @@ def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None 
     of one size agree in all of them only if what differs is fainter than one grey level over such a block, which is
     less than any of the later stages, or a person who labels, can tell.
 
+    Decoding takes up to 10 bytes of memory for each pixel of the file, 17 for WebP. Threads wait for each other rather
+    than decode more than 268 million pixels at the same time.
+
     An image is only accepted whole. What Pillow fills up after the end of a truncated file is the same grey for every
     file, and an animation or a document of many pages is not its first frame; such images are refused, so that their
     tasks are kept.
@@ -111,6 +120,8 @@ def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None 
 
 
 def _decode(data: bytes, max_pixels: int, region: Region | None) -> Picture:
+    if len(data) > _MOST_EXIF << 16 and data.count(b"Exif\0\0") > _MOST_EXIF:
+        raise ImageUnreadable(f"too costly: more than {_MOST_EXIF} parts of EXIF")
     with _quiet():
         image = _open(data)
         width, height = image.size
@@ -125,6 +136,16 @@ def _decode(data: bytes, max_pixels: int, region: Region | None) -> Picture:
         if isinstance(image, JpegImagePlugin.JpegImageFile):  # MPO too
             orientation = _orientation(image)
             image.draft("RGB", _least_size(image.size, region, orientation))
+            if _scans(data) > _MOST_SCANS:
+                raise ImageUnreadable(f"too costly: a JPEG of more than {_MOST_SCANS} scans")
+    # libjpeg holds the whole of what comes in several scans, however much it is reduced
+    pixels = width * height if image.info.get("progressive") else image.width * image.height
+    with _room.taken(pixels):
+        return _loaded(image, width, height, orientation, region)
+
+
+def _loaded(image: Image.Image, width: int, height: int, orientation: int | None, region: Region | None) -> Picture:
+    """The picture of a file whose header was read; `width` and `height` are the file's own."""
     with _quiet() if image.format == "TIFF" else nullcontext():  # only its reader warns while it decodes
         image.load()
     if orientation is None:
@@ -141,6 +162,48 @@ def _decode(data: bytes, max_pixels: int, region: Region | None) -> Picture:
         upright = upright.crop(region.box(*upright.size))
     rgb, digest = _pixels(upright, f"{width}x{height}")
     return Picture(width, height, rgb, digest, _sharpness(rgb))
+
+
+class _Room:
+    """Room for so many pixels at once; who finds none waits until others are done."""
+
+    def __init__(self, pixels: int) -> None:
+        self._free = self._all = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Take room; what is larger than all of it takes all."""
+        pixels = min(pixels, self._all)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_room = _Room(_TOGETHER)
+
+
+def _scans(data: bytes) -> int:
+    """How often a JPEG file goes over its picture.
+
+    Bytes that look like the beginning of a scan also stand in what is embedded, as thumbnails, or in a film that
+    follows; so the segments are walked, in files where there are suspiciously many.
+    """
+    count = data.count(_SCAN)
+    if count <= _MOST_SCANS:
+        return count
+    count, marker = 0, _MARKER.search(data, 2)
+    while marker is not None and marker[0] != _END:
+        count += marker[0] == _SCAN
+        at = marker.end()
+        marker = _MARKER.search(data, at + int.from_bytes(data[at : at + 2], "big"))
+    return count
 
 
 def _orientation(image: Image.Image) -> int:
@@ -208,10 +271,9 @@ def _pixels(image: Image.Image, size: str) -> tuple[NDArray[np.uint8], str]:
     """Reduced RGB and the digest of all pixels of an upright image."""
     if image.mode in _DEEP or image.mode.startswith("I;16"):
         digest = _digest(image, size)
-        values = np.asarray(image).astype(np.float32)
-        return np.asarray(_reduced(Image.fromarray(_stretched(values))).convert("RGB")), digest
+        return np.asarray(_reduced(Image.fromarray(_stretched(image))).convert("RGB")), digest
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
             digest = _digest(image, size)
             small = _reduced(image)
@@ -229,11 +291,15 @@ def _pixels(image: Image.Image, size: str) -> tuple[NDArray[np.uint8], str]:
 
 
 def _digest(image: Image.Image, size: str) -> str:
-    """Digest of the pixels, in strips: no second copy of a large image."""
+    """Digest of the pixels."""
+    return _digest_of(f"{size} {image.mode} {image.width}x{image.height}", (one.tobytes() for one in _strips(image)))
+
+
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    """The picture in strips, from the top: no second copy of a large one."""
     width, height = image.size
     rows = max(1, _AT_ONCE // 4 // width)
-    strips = (image.crop((0, top, width, min(height, top + rows))).tobytes() for top in range(0, height, rows))
-    return _digest_of(f"{size} {image.mode} {width}x{height}", strips)
+    return (image.crop((0, top, width, min(height, top + rows))) for top in range(0, height, rows))
 
 
 def _digest_of(header: str, strips: Iterable[bytes | memoryview]) -> str:
@@ -268,14 +334,27 @@ def _shrunk(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
-def _stretched(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _stretched(image: Image.Image) -> NDArray[np.uint8]:
     """(h, w) uint8 from any finite range; what is not a number is as dark as the smallest value."""
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(values.shape, np.uint8)
-    low, high = float(values[finite].min()), float(values[finite].max())
-    scaled = (np.where(finite, values, low) - low) * (255.0 / max(high - low, 1e-30))
-    return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)
+    lowest, highest = np.inf, -np.inf
+    for strip in _strips(image):
+        values = _values(strip)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            lowest, highest = min(lowest, float(finite.min())), max(highest, float(finite.max()))
+    if lowest > highest:
+        return np.zeros((image.height, image.width), np.uint8)
+    stretched = []
+    with np.errstate(over="ignore"):  # what is endless then is as bright as the largest value
+        for strip in _strips(image):
+            values = _values(strip)
+            scaled = (np.where(np.isfinite(values), values, lowest) - lowest) * (255.0 / max(highest - lowest, 1e-30))
+            stretched.append(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+    return np.concatenate(stretched)
+
+
+def _values(image: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(image).astype(np.float32)
 
 
 def _sharpness(rgb: NDArray[np.uint8]) -> float:

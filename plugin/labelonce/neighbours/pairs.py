@@ -48,7 +48,7 @@ def cosine(vectors: NDArray[np.float32], left: Rows, right: Rows) -> NDArray[np.
     return np.clip(found, -1.0, 1.0)
 
 
-def above(product: NDArray[np.float32], least: float) -> Candidates:
+def above(product: NDArray[np.float32], least: float | NDArray[np.float32]) -> Candidates:
     """Rows and columns of a product that are at least so large; found in one line, which takes NumPy half the time."""
     found = np.flatnonzero(product >= least)
     return np.divmod(found, product.shape[1])

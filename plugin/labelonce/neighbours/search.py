@@ -17,10 +17,9 @@ from labelonce.neighbours.reduction import DIMENSIONS, ROUNDING, find_reduction
 from labelonce.progress import Progress
 
 # Different rows up to which all products are taken. CPU seconds on two cores, exact / cells: 1,373 dimensions, 10,000
-# rows 2.8 / 2.0, 15,000 rows 5.6 / 3.0, 30,000 rows 17 / 5.7; 512 dimensions, 10,000 rows 1.1 / .8, 20,000 rows
-# 3.5 / 2.2; 93 dimensions, 20,000 rows .9 / 1.3, 40,000 rows 3.5 / 3.6, 60,000 rows 8.0 / 5.9. To miss nothing is worth
-# the second that it takes longer at 10,000. On 95,001 vectors of 128 dimensions faiss took twice the CPU time of cells
-# for as many cells looked at; an HNSW graph of usearch alone took 49 s to build.
+# rows 2.7 / 2.0, 15,000 rows 4.7 / 2.6, 30,000 rows 14 / 3.9; 93 dimensions, 20,000 rows 1.0 / 1.1, 40,000 rows
+# 3.2 / 2.4, 60,000 rows 7.1 / 5.8. To miss nothing is worth the second that it takes longer. On 95,001 vectors of 128
+# dimensions faiss took twice the CPU time of cells for as many cells looked at; HNSW of usearch took 49 s to be built.
 EXACT_UP_TO = 10_000
 SHORT_EXACT_UP_TO = 40_000  # of vectors that are not shortened
 ENGINES = ("auto", "exact", "cells", "annoy", "faiss")

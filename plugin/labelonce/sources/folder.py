@@ -25,6 +25,9 @@ class FolderSource(Source):
         The folder; symbolic links to folders are not followed, so that no file is met twice.
     max_bytes
         Larger files are not read.
+    follow_links
+        Whether links to files outside of the folder are followed; a folder that others can write to may have some
+        that lead where only its reader may look.
 
     Raises
     ------
@@ -32,7 +35,7 @@ class FolderSource(Source):
         The folder is missing, or may not be listed.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, follow_links: bool = False) -> None:
         if not folder.is_dir():
             raise ConfigurationError(f"{folder} is not a folder. Name a folder that holds images.")
         try:
@@ -42,6 +45,7 @@ class FolderSource(Source):
         self.name = str(folder)
         self.identity = str(folder.resolve())
         self._folder = folder
+        self._within = None if follow_links else Path(self.identity)
         self._max_bytes = max_bytes
 
     def tasks(self) -> Iterator[Task]:
@@ -58,6 +62,8 @@ class FolderSource(Source):
         """Read one file; its size, times and number are its validator."""
         path = self._folder / location
         try:
+            if self._within is not None and not Path(os.path.realpath(path)).is_relative_to(self._within):
+                raise ImageUnavailable("it is a link that leads out of the folder; --follow-links allows that")
             found = path.stat()
             if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
                 raise ImageUnavailable("it is not a regular file")

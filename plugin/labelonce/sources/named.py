@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelonce.errors import ConfigurationError
-from labelonce.label_studio.images import ImageReader
-from labelonce.label_studio.listing import as_task, predicted, read_each
+from labelonce.label_studio.images import IMAGE_TIMEOUT, MAX_REDIRECTS, ImageReader
+from labelonce.label_studio.listing import as_task, predicted, read_some
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
+from labelonce.redaction import public
 from labelonce.sources.base import Content, Source
 from labelonce.sources.folder import FolderSource
 from labelonce.tasks import Task, TaskId
@@ -24,7 +25,7 @@ class Named:
     Parameters
     ----------
     name
-        As the user says it.
+        As the user says it; a URL without what is secret in it.
     source
         Where it is read.
     task
@@ -61,10 +62,12 @@ class _NoServer(Server):
 class NamedSource(Source):
     """Files and http(s) URLs, each a task of its own once it is named.
 
+    The host of a URL that the user names may have any address; what it sends on to is judged as the URL of a task is.
+
     Parameters
     ----------
-    timeout, max_bytes
-        Limits for each image.
+    timeout, max_bytes, image_timeout, max_redirects, allow_host
+        Limits for each image, as in `ImageReader`.
     server
         The Label Studio whose own URLs are fetched with its token; every other host gets none.
     """
@@ -72,13 +75,34 @@ class NamedSource(Source):
     name = "the named images"
     identity = "named"
 
-    def __init__(self, *, timeout: float, max_bytes: int, server: Server | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        max_bytes: int,
+        image_timeout: float = IMAGE_TIMEOUT,
+        max_redirects: int = MAX_REDIRECTS,
+        allow_host: str | None = None,
+        server: Server | None = None,
+    ) -> None:
         self._tasks: dict[TaskId, Task] = {}
         self._files = FolderSource(Path(Path.cwd().anchor), max_bytes=max_bytes)  # locations are absolute paths
-        self._reader = ImageReader(server or _NoServer(), timeout=timeout, max_bytes=max_bytes)
+        self._reader = ImageReader(
+            server or _NoServer(),
+            timeout=timeout,
+            max_bytes=max_bytes,
+            image_timeout=image_timeout,
+            max_redirects=max_redirects,
+            allow_host=allow_host,
+        )
 
-    def image(self, name: str | Path) -> Named:
+    def image(self, name: str | Path, *, trusted: bool = True) -> Named:
         """Name a file or a URL.
+
+        Parameters
+        ----------
+        trusted
+            Whether the user wrote it; the host of a URL from elsewhere is judged.
 
         Raises
         ------
@@ -87,7 +111,9 @@ class NamedSource(Source):
         """
         text = str(name)
         if is_url(text):
-            return self._named(text, text)
+            if trusted:
+                self._reader.trust(text)
+            return replace(self._named(text, text), name=public(text))  # what is printed may be a log by tomorrow
         if not os.path.exists(text) or os.path.isdir(text):  # noqa: PTH110, PTH112 - pathlib's raise for odd names
             why = "is a folder" if os.path.isdir(text) else "is no file and no http(s) URL"  # noqa: PTH112
             raise ConfigurationError(f"{text[:SHOWN]!r} {why}. Name an image.")
@@ -134,7 +160,7 @@ def task_of(
     ServerError
         Label Studio cannot tell.
     """
-    found = next(read_each(server, project.id, first=number, last=number), None)
+    found = next(read_some(server, project.id, [number]), None)
     if found is None:
         raise ConfigurationError(f"Project {project.id} has no task {number}. Name one of its tasks, a file or a URL.")
     outlined = predicted(server, project.id).get(number, []) if regions_from_predictions else ()
