@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from labelonce.neighbours import NeighbourSearch, Pairs, link
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
-from labelonce.tasks import Task
+from labelonce.tasks import Task, TaskId
 
 _QUIET = Progress()
 
@@ -64,11 +64,15 @@ class Matches:
 
 
 def collapse(tasks: Sequence[Task], images: KnownImages) -> list[Node]:
-    """Join the tasks with equal pixels, so that a thousand copies do not fill each other's neighbour lists."""
-    groups: dict[tuple[str, tuple[int, ...]], list[Task]] = {}
+    """Join the tasks with equal pixels, so that a thousand copies do not fill each other's neighbour lists.
+
+    A task that a person told apart from others is a node of its own.
+    """
+    groups: dict[tuple[str, tuple[int, ...], TaskId | None], list[Task]] = {}
     for task in tasks:
-        groups.setdefault((task.context, images.rows[task.id]), []).append(task)
-    return [Node(rows, tuple(group)) for (_, rows), group in groups.items()]
+        alone = task.id if task.distinct else None
+        groups.setdefault((task.context, images.rows[task.id], alone), []).append(task)
+    return [Node(rows, tuple(group)) for (_, rows, _), group in groups.items()]
 
 
 def propose(
@@ -109,7 +113,7 @@ def propose(
 
 
 def _priority(node: Node) -> tuple[bool, bool]:
-    return not any(task.touch.keeps for task in node.tasks), not any(task.standing for task in node.tasks)
+    return not any(task.keeps for task in node.tasks), not any(task.standing for task in node.tasks)
 
 
 def _search(
@@ -135,6 +139,25 @@ def _search(
         others = vectors if held is None else held
         cosine = np.einsum("nkd,nkd->nk", vectors[rows[left]], others[rows[right]]).min(axis=1)
     return left, right, cosine
+
+
+def worth_asking(proposed: Proposals, nodes: Sequence[Node]) -> Proposals:
+    """Without pairs that a person told apart, and those of nodes that both are settled."""
+    settled = np.array([any(task.settled for task in node.tasks) for node in nodes], bool)
+    alone = [number for number, node in enumerate(nodes) if node.tasks[0].distinct]
+    pairs = proposed.pairs
+    asked = ~(settled[pairs.left] & settled[pairs.right])
+    for number in np.flatnonzero(np.isin(pairs.left, alone) | np.isin(pairs.right, alone)).tolist():
+        asked[number] &= not _told_apart(nodes[int(pairs.left[number])], nodes[int(pairs.right[number])])
+    if asked.all():
+        return proposed
+    place = np.cumsum(asked) - 1
+    views = {int(place[number]): view for number, view in proposed.views.items() if asked[number]}
+    return Proposals(Pairs(pairs.left[asked], pairs.right[asked], pairs.similarity[asked]), views)
+
+
+def _told_apart(one: Node, other: Node) -> bool:
+    return any(left.id in right.distinct or right.id in left.distinct for left in one.tasks for right in other.tasks)
 
 
 def accept_all(pairs: Pairs) -> Matches:

@@ -1,6 +1,7 @@
 """pull → embed → link → verify → cluster → plan: the one function that reads as the picture in the documentation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce import embedding
-from labelonce.catalogue import save_catalogue
+from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.images.views import views_of
-from labelonce.levels import level_for, rules_from
-from labelonce.matching import Matches, Node, accept_all, collapse, propose
+from labelonce.levels import Rules, level_for, rules_from
+from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
 from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role
 from labelonce.progress import Progress
@@ -98,47 +99,114 @@ def find_clusters(source: Source, settings: Settings, progress: Progress, *, eve
     LabelOnceError
         As in `make_plan`.
     """
-    embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
-    level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
-    rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
-    threshold = threshold_of(settings, embedder)
-    store = Store(settings.store_path, progress)
-    try:
+    with workshop(source, settings, progress) as shop:
         tasks = sorted(source.tasks(), key=lambda task: task.id)
-        reader = reader_of(source, embedder, store, settings)
-        images = reader.read(tasks, progress)
+        images = shop.reader.read(tasks, progress)
+        found = shop.compare(tasks, images, progress, every=every)
+        shop.keep(images, progress)
+    return found
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What the images of one source are compared with.
+
+    Parameters
+    ----------
+    level, level_reason
+        What counts as the same, and why; see `levels`.
+    threshold
+        Cosine similarity from which on two images are proposed as a pair.
+    """
+
+    source: Source
+    settings: Settings
+    embedder: Embedder
+    store: Store
+    reader: Reader
+    rules: Rules
+    level: str
+    level_reason: str
+    threshold: float
+
+    def compare(
+        self, tasks: Sequence[Task], images: KnownImages, progress: Progress, *, every: bool = False, part: bool = False
+    ) -> Clusters:
+        """Link, verify and cluster tasks (ascending) whose images are known.
+
+        Parameters
+        ----------
+        every
+            Verify all proposed pairs.
+        part
+            Whether these are not all tasks of the source, so that no index is kept.
+        """
+        settings, threshold = self.settings, self.threshold
         nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
         with progress.stage("Linking neighbours", len(nodes)) as advance:
-            proposed = propose(
-                nodes, images, threshold, search_of(settings, f"{source.identity}\n{embedder.identity}"), progress
-            )
+            search = search_of(settings, "" if part else f"{self.source.identity}\n{self.embedder.identity}")
+            proposed = worth_asking(propose(nodes, images, threshold, search, progress), nodes)
             advance(len(nodes))
         preference = _preference(nodes, images)
         if settings.verifies:
-            verifier = Verifier(store, reader, images, model=embedder.identity, rules=rules)
+            verifier = Verifier(self.store, self.reader, images, model=self.embedder.identity, rules=self.rules)
             every = every or settings.chosen_representatives != "cover" or settings.min_samples > 2
             matches = verifier.verify(proposed, nodes, preference, progress, every=every)
         else:
             matches = accept_all(proposed.pairs)
-        if not settings.roi_from_predictions:  # the regions of tasks say nothing about a picture without one
-            region = str(settings.region or "")
-            save_catalogue(store.path, source, embedder.identity, images, progress, region=region)
+        weight = np.array([len(node.tasks) for node in nodes], np.int64)
+        labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
+        return Clusters(tasks, images, nodes, matches, labels, preference, self._shaped())
+
+    def keep(self, images: KnownImages, progress: Progress) -> None:
+        """Keep all images of the source for questions about single ones."""
+        if not self.settings.roi_from_predictions:  # the regions of tasks say nothing about a picture without one
+            save_catalogue(self.store.path, self.source, self.embedder.identity, images, progress, region=self.region)
+
+    def keep_more(self, images: KnownImages, progress: Progress) -> None:
+        """Keep images of the source beside those that are kept already."""
+        extend_catalogue(self.store.path, self.source, self.embedder.identity, images, progress, region=self.region)
+
+    @property
+    def region(self) -> str:
+        """The part of every image that counts, as a text."""
+        return str(self.settings.region or "")
+
+    def _shaped(self) -> dict[str, Any]:
+        settings = self.settings
+        checked = {"level": self.level, "level_reason": self.level_reason, "thresholds": asdict(self.rules)}
+        return {
+            "model": self.embedder.name,
+            "verify": "geometry" if settings.verifies else "none",
+            **(checked if settings.verifies else {}),
+            "roi": settings.roi,
+            "roi_from_predictions": settings.roi_from_predictions,
+            "invariant": settings.invariant,
+            "similarity": round(100 * self.threshold, 4),
+            "min_samples": settings.min_samples,
+            "representatives": settings.chosen_representatives,
+        }
+
+
+@contextmanager
+def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator[Workshop]:
+    """Load the embedder and open the store.
+
+    Raises
+    ------
+    LabelOnceError
+        A setting is wrong, or the weights are missing.
+    """
+    embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
+    level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
+    rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
+    store = Store(settings.store_path, progress)
+    try:
+        reader = reader_of(source, embedder, store, settings)
+        threshold = threshold_of(settings, embedder)
+        yield Workshop(source, settings, embedder, store, reader, rules, level, why, threshold)
     finally:
         store.close()
-    weight = np.array([len(node.tasks) for node in nodes], np.int64)
-    labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
-    shaped = {
-        "model": embedder.name,
-        "verify": "geometry" if settings.verifies else "none",
-        **({"level": level, "level_reason": why, "thresholds": asdict(rules)} if settings.verifies else {}),
-        "roi": settings.roi,
-        "roi_from_predictions": settings.roi_from_predictions,
-        "invariant": settings.invariant,
-        "similarity": round(100 * threshold, 4),
-        "min_samples": settings.min_samples,
-        "representatives": settings.chosen_representatives,
-    }
-    return Clusters(tasks, images, nodes, matches, labels, preference, shaped)
 
 
 def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settings) -> Reader:
@@ -200,7 +268,7 @@ def _preference(nodes: Sequence[Node], images: KnownImages) -> Preference:
     appeared = sorted(range(len(nodes)), key=lambda number: heads[number].id)
     rank, first = np.empty(len(nodes), np.int64), np.empty(len(nodes), np.int64)
     rank[ranked] = first[appeared] = np.arange(len(nodes))
-    kept = np.array([any(task.touch.keeps for task in node.tasks) for node in nodes], bool)
+    kept = np.array([any(task.keeps for task in node.tasks) for node in nodes], bool)
     standing = np.array([any(task.standing for task in node.tasks) for node in nodes], bool)
     return Preference(kept, rank, first, standing)
 
@@ -222,7 +290,8 @@ def _decide(found: Clusters, chosen: NDArray[np.int64]) -> list[Decision]:
         head_number = int(chosen[number])
         head = _head(nodes[head_number])
         for task in node.tasks:
-            if task.id == head.id or task.touch.keeps:
+            beside = [one for one in task.distinct if one in duplicates and duplicates[one].representative == head.id]
+            if task.id == head.id or task.keeps or beside or _told_apart(task, head):
                 continue
             if head_number == number:
                 equal = images.digests[task.id] == images.digests[head.id]
@@ -239,6 +308,10 @@ def _decide(found: Clusters, chosen: NDArray[np.int64]) -> list[Decision]:
             duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity)
             stands_for[head.id] = first_of[label]
     return [_one(task, images, duplicates, stands_for) for task in found.tasks]
+
+
+def _told_apart(task: Task, head: Task) -> bool:
+    return head.id in task.distinct or task.id in head.distinct
 
 
 def _one(

@@ -100,8 +100,8 @@ def json_pieces(content: Any) -> Iterator[str]:
 
 
 def _members(one: Any) -> Any:
-    """The fields of a dataclass, none of them copied; anything else as text."""
-    return {each.name: getattr(one, each.name) for each in fields(one)} if is_dataclass(one) else str(one)
+    """The fields of a dataclass that it shows, none of them copied; anything else as text."""
+    return {each.name: getattr(one, each.name) for each in fields(one) if each.repr} if is_dataclass(one) else str(one)
 
 
 def save_decisions(rows: Iterable[Decision], path: Path) -> None:

@@ -150,16 +150,21 @@ class Reader:
         self._views = tuple(views)
         self._models = (embedder.identity, *(f"{embedder.identity}@{view}" for view in views))
 
-    def read(self, tasks: Sequence[Task], progress: Progress) -> KnownImages:
+    def read(self, tasks: Sequence[Task], progress: Progress, *, before: KnownImages | None = None) -> KnownImages:
         """Make the images of `tasks` known.
 
         A task one of whose images cannot be used is listed with the reason; it stops nothing.
+
+        Parameters
+        ----------
+        before
+            What this reader read before, of other tasks: they are in what is returned too.
         """
         problems = {task.id: task.problem for task in tasks if task.problem is not None}
         problems |= {task.id: "the task has no image" for task in tasks if task.problem is None and not task.images}
         wanted = [task for task in tasks if task.id not in problems]
         count = sum(len(task.images) for task in wanted)
-        gathered = _Gathered(count, len(self._models), self._embedder.dimension, problems)
+        gathered = _Gathered(count, len(self._models), self._embedder.dimension, problems, before)
         unwritten: list[_Outcome] = []
         with (
             progress.stage("Reading images", count) as advance,
@@ -175,7 +180,7 @@ class Reader:
                     self._remember(unwritten)
                     unwritten = []
             self._remember(unwritten)
-        return gathered.images(tasks, self._views)
+        return gathered.images([*before.tasks, *tasks] if before else tasks, self._views)
 
     def features(self, images: KnownImages, row: int) -> bytes | None:
         """Features of a picture as `extract` packs them; made again where the store lost them.
@@ -336,15 +341,25 @@ class Reader:
 class _Gathered:
     """The outcomes so far; the threads that decode look into it to see what was met already."""
 
-    def __init__(self, count: int, models: int, dimension: int, problems: dict[TaskId, str]) -> None:
+    def __init__(
+        self, count: int, models: int, dimension: int, problems: dict[TaskId, str], before: KnownImages | None
+    ) -> None:
+        known = len(before.records) if before else 0
         self.records: dict[str, ImageRecord] = {}  # by the digest of the bytes
         self.rows: dict[str, int] = {}  # by the digest of the pixels
-        self._vectors = np.empty((models, count, dimension), np.float32)  # takes memory as it is filled
+        self._vectors = np.empty((models, known + count, dimension), np.float32)  # takes memory as it is filled
         self._firsts: list[ImageRecord] = []  # by row, as are the origins
         self._origins: list[tuple[Task, str]] = []
         self._rows: dict[TaskId, tuple[int, ...]] = {}
         self._digests: dict[TaskId, tuple[str, ...]] = {}
         self._problems = problems
+        if before:
+            self.records = {record.digest: record for record in before.records}
+            self.rows = {record.pixels: row for row, record in enumerate(before.records)}
+            self._vectors[:, :known] = (before.vectors, *before.views.values())
+            self._firsts, self._origins = list(before.records), list(before.origins)
+            self._rows, self._digests = dict(before.rows), dict(before.digests)
+            self._problems = {**before.problems, **problems}
 
     def add(self, outcome: _Outcome) -> None:
         """Take in the next outcome; its picture gets a row if it has none."""

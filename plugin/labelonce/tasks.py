@@ -50,6 +50,10 @@ class Task:
         The part of each image that counts, None for the whole; empty where nothing is said about any.
     standing
         Whether an earlier run left it to be labelled: what was added since does not take its place.
+    settled
+        Whether this is no longer asked: it is never a duplicate, and not compared with others that are settled.
+    distinct
+        The tasks that a person told apart from this one, however alike they are.
     """
 
     id: TaskId
@@ -59,3 +63,10 @@ class Task:
     problem: str | None = None
     regions: tuple[Region | None, ...] = ()
     standing: bool = False
+    settled: bool = False
+    distinct: frozenset[TaskId] = frozenset()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the task is never skipped."""
+        return self.settled or self.touch.keeps

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelonce.cli.exits import FAILED, INCOMPLETE
-from labelonce.cli.shared import as_json, check_output, connect, project_source, save
+from labelonce.cli.exits import FAILED
+from labelonce.cli.shared import as_json, check_output, connect, exclusively, exit_refused, project_source, save
 from labelonce.errors import PlanError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
@@ -75,7 +75,7 @@ def plan(output: Path | None, json_output: bool, **values: Any) -> None:
 
 @click.command()
 @click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
-@with_settings("server", "marking", "savings")
+@with_settings("server", "marking", "locking", "savings")
 @as_json
 def apply(plan_file: Path, json_output: bool, **values: Any) -> None:
     """Carry out a saved plan: skip duplicates, tag tasks, make the tabs.
@@ -95,11 +95,12 @@ def apply(plan_file: Path, json_output: bool, **values: Any) -> None:
             f"This plan was made for project {made.project}, but the settings name project {settings.project}."
         )
     server, project = connect(replace(settings, project=made.project), with_images=False)
-    _apply(server, project, made, settings, progress, json_output)
+    with exclusively(server, project, settings, progress):
+        _apply(server, project, made, settings, progress, json_output)
 
 
 @click.command()
-@with_settings("server", "images", "similarity", "thresholds", "marking", "savings")
+@with_settings("server", "images", "similarity", "thresholds", "marking", "locking", "savings")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan here too.")
 @as_json
 def run(output: Path | None, json_output: bool, **values: Any) -> None:
@@ -113,16 +114,17 @@ def run(output: Path | None, json_output: bool, **values: Any) -> None:
     check_output(output)
     settings, progress = settings_from(values), visible_progress()
     server, project = connect(settings)
-    made = make_plan(project_source(server, project, settings, progress), settings, progress, project=project.id)
-    if output is not None:
-        save(made, output)
-    if not json_output:
-        report.print_plan(made)
-    _apply(server, project, made, settings, progress, json_output)
+    with exclusively(server, project, settings, progress):
+        made = make_plan(project_source(server, project, settings, progress), settings, progress, project=project.id)
+        if output is not None:
+            save(made, output)
+        if not json_output:
+            report.print_plan(made)
+        _apply(server, project, made, settings, progress, json_output)
 
 
 @click.command()
-@with_settings("server")
+@with_settings("server", "locking")
 @as_json
 def undo(json_output: bool, **values: Any) -> None:
     """Take back everything that labelonce made in a project.
@@ -134,8 +136,10 @@ def undo(json_output: bool, **values: Any) -> None:
     from labelonce import report
     from labelonce.label_studio.undoing import undo as undo_project
 
-    server, project = connect(settings_from(values), with_images=False)
-    undone = undo_project(server, project, visible_progress())
+    settings, progress = settings_from(values), visible_progress()
+    server, project = connect(settings, with_images=False)
+    with exclusively(server, project, settings, progress):
+        undone = undo_project(server, project, progress)
     if json_output:
         report.print_json(undone=undone)
     else:
@@ -144,39 +148,7 @@ def undo(json_output: bool, **values: Any) -> None:
             f"Undone in project {project.id}: {undone.skips:,} skips and the tags of {undone.tasks:,} tasks, "
             f"{undone.tabs} tabs{restored}."
         )
-    _exit_refused(undone.refused)
-
-
-@click.command()
-@with_settings("server", "savings")
-@as_json
-def report(json_output: bool, **values: Any) -> None:
-    """Say what labelonce saves in a project, from what the server knows.
-
-    Example: labelonce report --project 3 --hourly-rate 30
-    """
-    from labelonce.label_studio import marks
-    from labelonce.label_studio.listing import lead_times, read_all
-    from labelonce.planning import Role
-    from labelonce.report import print_json, print_savings
-    from labelonce.savings import savings
-
-    settings = settings_from(values)
-    server, project = connect(settings, with_images=False)
-    states = read_all(server, project.id, visible_progress()).values()
-    duplicates = [state for state in states if state.own_skip or state.tags.get(marks.ROLE) == Role.DUPLICATE.value]
-    found = savings(
-        tasks=len(states),
-        duplicates=len(duplicates),
-        skipped=sum(state.own_skip is not None for state in duplicates),
-        annotators=project.maximum_annotations,
-        lead_times=lead_times(server, project.id),
-        settings=settings,
-    )
-    if json_output:
-        print_json(savings=found)
-    else:
-        print_savings(found)
+    exit_refused(undone.refused)
 
 
 def _apply(
@@ -184,7 +156,9 @@ def _apply(
 ) -> None:
     from labelonce import report
     from labelonce.label_studio.applying import apply_plan
+    from labelonce.syncing import forget
 
+    forget(server, project, settings)
     outcome = apply_plan(server, made, progress, mark=settings.mark, ignore_skipped=settings.ignore_skipped)
     found = _savings(server, project, made, settings, skipped=outcome.skipped)
     if json_output:
@@ -192,7 +166,7 @@ def _apply(
     else:
         report.print_outcome(outcome)
         report.print_savings(found)
-    _exit_refused(outcome.refused)
+    exit_refused(outcome.refused)
 
 
 def _savings(server: "Server", project: "Project", made: "Plan", settings: Settings, *, skipped: int) -> "Savings":
@@ -208,12 +182,3 @@ def _savings(server: "Server", project: "Project", made: "Plan", settings: Setti
         lead_times=lead_times(server, project.id) if settings.seconds_per_label is None else (),
         settings=settings,
     )
-
-
-def _exit_refused(refused: list[tuple[int, str]]) -> None:
-    if refused:
-        task, text = refused[0]
-        click.echo(
-            f"{len(refused):,} tasks were refused, the first {task}: {text}\nRun it again to try them.", err=True
-        )
-        sys.exit(INCOMPLETE)

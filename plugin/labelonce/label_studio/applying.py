@@ -6,16 +6,17 @@ from functools import partial
 
 from labelonce.errors import NotFound, PlanError, ServerError
 from labelonce.label_studio import marks, tabs
-from labelonce.label_studio.listing import TaskState, read_all, read_range
+from labelonce.label_studio.listing import TaskState, read_all, read_some
 from labelonce.label_studio.project import IGNORE_SKIPPED, Project, read_project
 from labelonce.label_studio.server import Server
-from labelonce.label_studio.writing import delete_skip, each, make_skip, set_tag
+from labelonce.label_studio.writing import delete_skip, each, make_skip, recount, set_tag
 from labelonce.planning import Decision, Plan, Role
 from labelonce.progress import Advance, Progress
 from labelonce.tasks import Touch
 
 CHUNK = 100  # tasks written between two looks at what people did meanwhile
 TAG_CHUNK = 2000  # tasks in one bulk request
+FEW = 2000  # tasks that are asked for by name, where a plan is for a part of a project; more are listed with all others
 ROUNDS = 3  # of reading back and mending
 HOPELESS = 10  # writes tried at once and all refused: the server will not have them
 JUST_MADE = -1  # stands for the number of a skip until it is read back
@@ -37,6 +38,10 @@ class Outcome:
         Tasks of the plan that the project has no more.
     refused
         Task and what the server said.
+    states
+        The tasks of the plan, and those that stand for them, as they were read last.
+    written
+        Tasks that were skipped, or whose skip was lifted.
     """
 
     skipped: int = 0
@@ -46,6 +51,22 @@ class Outcome:
     left_to_people: list[int] = field(default_factory=list)
     vanished: list[int] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    states: dict[int, TaskState] = field(default_factory=dict, repr=False)
+    written: set[int] = field(default_factory=set, repr=False)
+
+    def joined(self, later: "Outcome") -> "Outcome":
+        """What two runs did, one after the other."""
+        return Outcome(
+            skipped=self.skipped + later.skipped,
+            skips_written=self.skips_written + later.skips_written,
+            skips_lifted=self.skips_lifted + later.skips_lifted,
+            tags_written=self.tags_written + later.tags_written,
+            left_to_people=self.left_to_people + later.left_to_people,
+            vanished=self.vanished + later.vanished,
+            refused=self.refused + later.refused,
+            states=later.states,
+            written=self.written | later.written,
+        )
 
 
 def apply_plan(
@@ -94,7 +115,10 @@ class _Application:
         self._progress = progress
         self._skips = skips
         self._decisions: dict[int, Decision] = {int(decision.task): decision for decision in plan.decisions}
-        self._states = read_all(server, project.id, progress, "Reading again")
+        named = {int(one.representative) for one in plan.decisions if one.representative is not None}
+        self._tasks = sorted(self._decisions.keys() | named)
+        self._states = self._read("Reading again")
+        self._stamp = marks.stamp(project.id, max((one.created_at for one in self._states.values()), default=""))
         self.outcome = Outcome(vanished=sorted(self._decisions.keys() - self._states.keys()))
 
     def lift_unwanted(self) -> None:
@@ -122,6 +146,7 @@ class _Application:
                 failed = self._note(each(wanting, self._skip, self._server.connections, advance), len(wanting))
                 done = [state for state in wanting if state.id not in failed]
                 self._states |= {state.id: replace(state, own_skip=JUST_MADE, is_labeled=True) for state in done}
+                self.outcome.written |= {state.id for state in done}
                 self.outcome.skips_written += len(done)
 
     def tag(self) -> None:
@@ -135,7 +160,9 @@ class _Application:
     def settle(self) -> None:
         """Read back what was written, and take back what people's work of the meantime forbids."""
         for _ in range(ROUNDS if self._wrote else 0):
-            self._states = read_all(self._server, self._project.id, self._progress, "Reading back")
+            self._states = self._read("Reading back")
+            written = recount(self._server, self._project.id, self.outcome.written & self._states.keys())
+            self._states |= written
             forbidden = [state for state in self._duplicates() if not self._may_skip(state)]
             lifted = self._lift("Yielding to people", [state for state in forbidden if state.own_skip is not None])
             if not lifted and not self._missing_tags():
@@ -151,6 +178,13 @@ class _Application:
         self.outcome.left_to_people = [state.id for state in duplicates if not self._may_skip(state)]
         self.outcome.skipped = sum(state.own_skip is not None for state in duplicates)
         self.outcome.vanished = sorted(self._decisions.keys() - self._states.keys())
+        self.outcome.states = self._states
+
+    def _read(self, title: str) -> dict[int, TaskState]:
+        """The tasks that the plan speaks of; where it has many, all tasks are listed, which is quicker."""
+        if len(self._tasks) > FEW:
+            return read_all(self._server, self._project.id, self._progress, title)
+        return {state.id: state for state, _ in read_some(self._server, self._project.id, self._tasks)}
 
     @property
     def _wrote(self) -> bool:
@@ -173,10 +207,14 @@ class _Application:
             if decision.role is Role.DUPLICATE and not self._may_skip(state):
                 if not state.tags:
                     continue  # people's work that labelonce has never touched
-                role = Role.KEPT if state.touch is Touch.RETURNED else Role.UNIQUE
-                decision = Decision(task, role, decision.reason)
+                decision = Decision(task, Role.UNIQUE, decision.reason)
+            if state.returned:  # it is remembered, whatever becomes of the work that replaced the skip
+                decision = replace(decision, role=Role.KEPT)
             tags = marks.tags(decision, skipped=state.own_skip is not None)
-            for key, value in marks.missing_tags(tags, state.tags).items():
+            missing = marks.missing_tags(tags, state.tags)
+            if missing or not state.marks:
+                missing[marks.RUN] = self._stamp
+            for key, value in missing.items():
                 wanted.setdefault(key, {}).setdefault(value, []).append(task)
         return wanted
 
@@ -191,15 +229,17 @@ class _Application:
         def write(request: tuple[float | str, list[int]]) -> None:
             value, tasks = request
             set_tag(self._server, self._project, key, value, tasks)
-            self._states |= {
-                task: replace(self._states[task], tags={**self._states[task].tags, key: value}) for task in tasks
-            }
+            self._states |= {task: self._tagged(self._states[task], key, value) for task in tasks}
             advance(len(tasks))
 
         refused = each(requests, write, self._server.connections, lambda _: None)
         if refused:
             raise refused[0][1]
         self.outcome.tags_written += sum(len(tasks) for _, tasks in requests)
+
+    def _tagged(self, state: TaskState, key: str, value: float | str) -> TaskState:
+        tags = {**state.tags, key: value}
+        return replace(state, tags=tags, marks=marks.own(tags, self._project.id, state.created_at))
 
     def _may_skip(self, state: TaskState) -> bool:
         """Whether nobody works on a duplicate, and what stands for it is there to be labelled."""
@@ -210,6 +250,7 @@ class _Application:
         return (
             state.touch is Touch.NONE
             and stand_in is not None
+            and stand_in.id not in state.distinct
             and stand_in.touch.represents
             and stand_in.own_skip is None
         )
@@ -230,15 +271,16 @@ class _Application:
         if tagged:
             self._write_tag(marks.SKIPPED, {marks.CLEARED: tagged}, lambda _: None)
         with self._progress.stage(title, len(states)) as advance:
-            work = partial(_delete, self._server)
+            work = partial(delete_skip, self._server)
             failed = self._note(each(states, work, self._server.connections, advance), len(states))
         self.outcome.skips_lifted += len(states) - len(failed)
+        self.outcome.written |= {state.id for state in states}
         self._read_again([state.id for state in states])
         return len(states)
 
     def _read_again(self, tasks: Sequence[int]) -> None:
-        """Refresh the states of some tasks (in ascending order); those that are gone are forgotten."""
-        fresh = read_range(self._server, self._project.id, tasks[0], tasks[-1])
+        """Refresh the states of some tasks; those that are gone are forgotten."""
+        fresh = {state.id: state for state, _ in read_some(self._server, self._project.id, tasks)}
         self._states = {task: state for task, state in self._states.items() if task in fresh or task not in tasks}
         self._states |= fresh
 
@@ -257,8 +299,3 @@ class _Application:
     def _refuse(self, task: int, why: str) -> None:
         if all(task != known for known, _ in self.outcome.refused):
             self.outcome.refused.append((task, why))
-
-
-def _delete(server: Server, state: TaskState) -> None:
-    if state.own_skip is not None:
-        delete_skip(server, state.own_skip)

@@ -1,47 +1,94 @@
 """Bytes of a task's images: uploads, local files, http(s), data URIs and cloud URIs."""
 
 import base64
+import posixpath
 import threading
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
+from labelonce.addresses import AddressRefused, AllowedHosts
 from labelonce.errors import ImageUnavailable, ServerError
-from labelonce.label_studio.server import Server, reason, session, timeouts
+from labelonce.label_studio.connecting import Guard, GuardedAdapter, TooSlow
+from labelonce.label_studio.server import Server
+from labelonce.label_studio.sessions import policy, reason, session, timeouts
+from labelonce.redaction import shown as _shown
 from labelonce.sources.base import Content
 
 CLOUD_SCHEMES = frozenset({"s3", "s3s", "gs", "azure-blob", "redis"})
 MAX_REDIRECTS = 5
+IMAGE_TIMEOUT = 120.0  # seconds
+RETRIES = 2
 CHUNK = 1 << 16
 UPLOADS = "/data/upload/"  # each has a name of its own, made by chance, and is never written again
 FIXED = "fixed"  # the validator of what cannot change
 RACY_SECONDS = 2.0  # Last-Modified counts whole seconds: what was just written may change and look the same
 
 
+class _BrokeOff(ImageUnavailable):
+    """The body ended before its length was reached."""
+
+
 class ImageReader:
     """Fetches image bytes. Safe to use from several threads.
+
+    The URLs are untrusted: hosts whose addresses are not the internet's are refused (see `addresses`), but for Label
+    Studio's own origin (scheme, host and port), for hosts that are allowed and for those that `trust` names.
 
     Parameters
     ----------
     server
-        The Label Studio that the tasks are on. Its token goes to its own origin only; a redirect to another host is
-        followed without it.
+        The Label Studio that the tasks are on. Its token goes to its own origin only, and there to no path of its
+        API; a redirect to another host is followed without it. A user name and a password in a URL go nowhere.
     timeout
-        Seconds to wait for each part of an answer; the whole of one image may take ten times as long.
+        Seconds to wait for each part of an answer.
+    image_timeout
+        Seconds that one image may take as a whole: redirects, retries and the slowest server included.
     max_bytes
         Larger images are refused, before they are read where the server tells their size.
+    max_redirects
+        How often one image may be sent on.
+    allow_host
+        Hosts that may have any address, as `AllowedHosts.parse` reads them.
+
+    Raises
+    ------
+    ConfigurationError
+        `allow_host` is malformed.
     """
 
-    def __init__(self, server: Server, *, timeout: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        server: Server,
+        *,
+        timeout: float,
+        max_bytes: int,
+        image_timeout: float = IMAGE_TIMEOUT,
+        max_redirects: int = MAX_REDIRECTS,
+        allow_host: str | None = None,
+    ) -> None:
         self._server = server
         self._timeout = timeout
+        self._image_timeout = image_timeout
         self._max_bytes = max_bytes
+        self._max_redirects = max_redirects
+        self._guard = Guard(AllowedHosts.parse(allow_host))
         self._local = threading.local()
+        self.trust(server.url)
+
+    def trust(self, url: str) -> None:
+        """Allow the host and the port of a URL that the user named. A malformed one is told when it is fetched."""
+        try:
+            place = _place(url)
+        except ValueError:
+            return
+        if place[0]:
+            self._guard.allowed = self._guard.allowed.and_host(*place)
 
     def fetch(self, task_id: int, location: str, known: str | None = None) -> Content | None:
         """Fetch one image; None when it is still the one that the validator `known` stands for.
@@ -62,7 +109,12 @@ class ImageReader:
             return Content(self._limited(_data_uri(location)), FIXED)
         shown = _shown(location)
         try:
-            return self._fetch(self._url(task_id, location), shown, known)
+            with self._guard.within(self._image_timeout):
+                return self._fetch_whole(self._url(task_id, location), shown, known)
+        except AddressRefused as error:
+            raise ImageUnavailable(f"{shown} is not fetched: {error}") from None
+        except TooSlow:
+            raise ImageUnavailable(f"{shown} takes more than {self._image_timeout:g} s") from None
         except ServerError as error:
             raise ImageUnavailable(f"{shown}: {error}") from None
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -83,7 +135,10 @@ class ImageReader:
         if location.startswith("/"):
             prefix = urlsplit(base).path
             return base + location.removeprefix(prefix) if location.startswith(prefix + "/") else base + location
-        raise ImageUnavailable(f"labelonce cannot fetch {_shown(location)}: it is not a URL that Label Studio serves")
+        raise ImageUnavailable(
+            f"labelonce cannot fetch {_shown(location)}: it is not a URL that Label Studio serves. Images come by "
+            f"http, https, data, {', '.join(sorted(CLOUD_SCHEMES))}, and as paths on Label Studio itself"
+        )
 
     def _at_home(self, url: str) -> str:
         """A URL of Label Studio's at the address that was given for it.
@@ -96,15 +151,22 @@ class ImageReader:
             "{0.scheme}://{0.netloc}".format(urlsplit(self._server.url)) + parts._replace(scheme="", netloc="").geturl()
         )
 
+    def _fetch_whole(self, url: str, shown: str, known: str | None) -> Content | None:
+        """Fetch; a body that broke off is asked for again, as the session does where the connection failed earlier."""
+        for _ in range(RETRIES):
+            with suppress(HTTPError, _BrokeOff):
+                return self._fetch(url, shown, known)
+        return self._fetch(url, shown, known)
+
     def _fetch(self, url: str, shown: str, known: str | None) -> Content | None:
-        deadline = time.monotonic() + 10 * self._timeout
         conditions = _conditions(known)
         upload = self._server.owns(url) and self._at_home(url).startswith(self._server.url + UPLOADS)
         dropped = False
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(self._max_redirects + 1):
             own = self._server.owns(url)
             if own:
                 url = self._at_home(url)
+                self._check_own(url, shown)
             headers = conditions | (self._server.authorization() if own else {})
             http, environment = self._http(url)
             with http.get(
@@ -125,10 +187,16 @@ class ImageReader:
                 if response.status_code != 200:
                     raise ImageUnavailable(f"{shown} {_refused(response.status_code, own)}")
                 validator = FIXED if upload else _validator(response.headers)
-                return Content(self._body(response, shown, deadline), validator)
-        raise ImageUnavailable(f"{shown}: more than {MAX_REDIRECTS} redirects")
+                return Content(self._body(response, shown), validator)
+        raise ImageUnavailable(f"{shown}: more than {self._max_redirects} redirects")
 
-    def _body(self, response: requests.Response, shown: str, deadline: float) -> bytes:
+    def _check_own(self, url: str, shown: str) -> None:
+        """Refuse a path of Label Studio's API: it holds no images, and the token opens all of it."""
+        path = posixpath.normpath("/" + unquote(urlsplit(url).path).removeprefix(urlsplit(self._server.url).path))
+        if path.lstrip("/").split("/")[0].lower() == "api":
+            raise ImageUnavailable(f"{shown} leads to Label Studio's API, which holds no images")
+
+    def _body(self, response: requests.Response, shown: str) -> bytes:
         promised = response.headers.get("Content-Length", "")
         if promised.isdigit() and int(promised) > self._max_bytes:
             raise self._too_large(int(promised))
@@ -139,10 +207,9 @@ class ImageReader:
             parts.append(part)
             if size > self._max_bytes:
                 raise self._too_large(size)
-            if time.monotonic() > deadline:
-                raise ImageUnavailable(f"{shown} takes more than {10 * self._timeout:g} s")
+            self._guard.left()
         if promised.isdigit() and "Content-Encoding" not in response.headers and size < int(promised):
-            raise ImageUnavailable(f"{shown} broke off after {size:,} of {int(promised):,} bytes")
+            raise _BrokeOff(f"{shown} broke off after {size:,} of {int(promised):,} bytes")
         return b"".join(parts)
 
     def _limited(self, data: bytes) -> bytes:
@@ -160,7 +227,7 @@ class ImageReader:
         here it is done once for each host.
         """
         if not hasattr(self._local, "session"):
-            self._local.session, self._local.environments = session(retries=2, connections=1), {}
+            self._local.session, self._local.environments = self._session(), {}
         http: requests.Session = self._local.session
         environments: dict[tuple[str, str], dict[str, Any]] = self._local.environments
         host = urlsplit(url)[:2]
@@ -168,7 +235,21 @@ class ImageReader:
             http.trust_env = True
             environments[host] = dict(http.merge_environment_settings(url, {}, True, None, None))
             http.trust_env = False
+        if environments[host]["proxies"]:
+            self._judge_for_proxy(url, environments[host]["proxies"])
         return http, environments[host]
+
+    def _session(self) -> requests.Session:
+        made = session(RETRIES, connections=1)
+        for scheme in ("http://", "https://"):
+            made.mount(scheme, GuardedAdapter(self._guard, pool_maxsize=1, max_retries=policy(RETRIES)))
+        return made
+
+    def _judge_for_proxy(self, url: str, proxies: Mapping[str, str]) -> None:
+        """Judge a host that a proxy will look up. What cannot be looked up here is the proxy's to refuse."""
+        if requests.utils.select_proxy(url, proxies):
+            with suppress(OSError):
+                self._guard.allowed.judged(*_place(url))
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:
@@ -223,13 +304,13 @@ def _data_uri(location: str) -> bytes:
     return data
 
 
-def _shown(url: str) -> str:
-    """A URL for a message: not endless, and without its query, which may be a signature, and without a password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "a malformed URL"
-    text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
-    if parts.path.endswith("/data/local-files/") and parts.query.startswith("d="):
-        text += f"?{parts.query.partition('&')[0]}"  # the name of the file
-    return text[:200]
+def _place(url: str) -> tuple[str, int]:
+    """Host and port of a URL.
+
+    Raises
+    ------
+    ValueError
+        It is malformed.
+    """
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from labelonce.planning import Decision, Role
@@ -11,7 +12,9 @@ CLUSTER: Final = "labelonce_cluster"
 REPRESENTATIVE: Final = "labelonce_representative"
 SIMILARITY: Final = "labelonce_similarity"
 SKIPPED: Final = "labelonce_skipped"
-TAGS: Final = (ROLE, CLUSTER, REPRESENTATIVE, SIMILARITY, SKIPPED)
+DISTINCT: Final = "labelonce_distinct"
+RUN: Final = "labelonce_run"
+TAGS: Final = (ROLE, CLUSTER, REPRESENTATIVE, SIMILARITY, SKIPPED, DISTINCT, RUN)  # written in this order
 
 KEEP: Final = Role.KEPT.value
 YES: Final = "yes"
@@ -44,6 +47,12 @@ def is_own(annotation: Mapping[str, Any]) -> bool:
     return bool(annotation.get("was_cancelled")) and marked and untouched
 
 
+def why(annotation: Mapping[str, Any]) -> dict[str, Any]:
+    """What labelonce wrote into a skip of its own: representative, similarity and reason."""
+    found = next((one.get("value") for one in annotation["result"] if one.get("type") == MARK_TYPE), None)
+    return found if isinstance(found, dict) else {}
+
+
 def tags(decision: Decision, *, skipped: bool) -> dict[str, Any]:
     """The tags that a decision puts on its task; a cleared tag is an empty text."""
     return {
@@ -54,6 +63,50 @@ def tags(decision: Decision, *, skipped: bool) -> dict[str, Any]:
         SIMILARITY: _number(None if decision.similarity is None else round(decision.similarity)),
         SKIPPED: YES if skipped else CLEARED,
     }
+
+
+def stamp(project_id: int, created_at: str) -> str:
+    """The tag that says when, and in which project, the others were written.
+
+    Tags are part of a task's data, so that they come along when an export is imported anew. By the stamp they are known
+    for another task's: it is in another project, or younger.
+
+    Parameters
+    ----------
+    created_at
+        When the youngest of the tasks that are tagged was made, by the server's clock.
+    """
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{max(now, created_at)} #{project_id}"
+
+
+def own(tags: Mapping[str, Any], project_id: int, created_at: str) -> dict[str, Any]:
+    """The tags, if they were written on this very task; else nothing."""
+    moment, _, project = str(tags.get(RUN, "")).partition(" #")
+    return dict(tags) if project == str(project_id) and created_at <= moment else {}
+
+
+def moment(tags: Mapping[str, Any]) -> str:
+    """When the tags were written, ISO 8601; empty where nobody said."""
+    return str(tags.get(RUN, "")).partition(" #")[0]
+
+
+def number(tags: Mapping[str, Any], key: str) -> int | None:
+    """The number of a task in a tag, which Label Studio keeps as a float; None where there is none."""
+    try:
+        return int(float(tags.get(key) or 0)) or None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def told_apart(tags: Mapping[str, Any]) -> frozenset[int]:
+    """The tasks that a person told apart from the one with these tags."""
+    return frozenset(int(one) for one in str(tags.get(DISTINCT, CLEARED)).split() if one.isdecimal())
+
+
+def tell_apart(tags: Mapping[str, Any], other: int) -> str:
+    """The tag of a task that a person tells apart from another one too."""
+    return " ".join(map(str, sorted(told_apart(tags) | {other})))
 
 
 def _number(value: float | str | None) -> float | str:

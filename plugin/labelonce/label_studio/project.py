@@ -115,6 +115,11 @@ def _value(data: Mapping[str, Any], key: str) -> Any:
     return found
 
 
+def identity_of(server: Server, project_id: int | None) -> str:
+    """What tells a project from all others, as `Source.identity`."""
+    return f"{server.url}/projects/{project_id}"
+
+
 def read_project(server: Server, project_id: int | None, *, with_images: bool = True) -> Project:
     """Ask the server for a project.
 

@@ -4,106 +4,41 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Mapping
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import exceptions
-from urllib3.util import Retry
 
 from labelonce.errors import AccessDenied, ConfigurationError, NotFound, ServerError, Unreachable
+from labelonce.label_studio.sessions import RETRIED_STATUSES, origin, policy, reason, session, timeouts
+from labelonce.redaction import hide, redacted
 
-# worth another try: too many requests, a busy or restarting server; Label Studio answers 500 when SQLite is locked
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
-FIRST_RETRIES = 2  # until the server has answered once: an address that is wrong should be told at once
-CONNECT_TIMEOUT = 10.0
-LONGEST_RETRY_AFTER = 60.0
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+FIRST_RETRIES = 2  # until Label Studio has answered once: an address that is wrong should be told at once
+UNREADABLE: Final = object()  # stands for what is not JSON
 
 
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL; the names of the loopback interface are one host.
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that is here as a whole, and what it says."""
 
-    Raises
-    ------
-    ValueError
-        The URL is malformed.
-    """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme.lower(), "localhost" if host in LOOPBACK else host, port
+    response: requests.Response
+    content: Any
 
-
-class _Retry(Retry):
-    """Retries that do what Retry-After says within reason."""
-
-    def parse_retry_after(self, retry_after: str) -> float:
-        try:
-            return min(super().parse_retry_after(retry_after), LONGEST_RETRY_AFTER)
-        except exceptions.InvalidHeader:
-            return 0.0
+    @property
+    def hiccup(self) -> bool:
+        """Whether it is worth another try: a page of something in between, or an end in the middle, is as a 503."""
+        status = self.response.status_code
+        return status in RETRIED_STATUSES or (status < 300 and self.content is UNREADABLE)
 
 
-class _Session(requests.Session):
-    """A session that leaves redirects alone: it would read their bodies, however long, and their addresses."""
+@dataclass(frozen=True)
+class Files:
+    """Files as the body of a request: name of the part, name of the file, content."""
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
-
-
-def session(retries: int, connections: int) -> requests.Session:
-    """A requests session that retries what is worth retrying, keeps no cookies and reads no ``.netrc``."""
-    retry = _Retry(
-        total=retries,
-        redirect=0,
-        backoff_factor=0.4,
-        backoff_max=20,
-        status_forcelist=RETRIED_STATUSES,
-        allowed_methods=None,
-        raise_on_status=False,
-        raise_on_redirect=False,
-    )
-    made = _Session()
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    made.auth = lambda request: request  # or requests would look for a password in ~/.netrc
-    for scheme in ("http://", "https://"):
-        made.mount(scheme, HTTPAdapter(pool_maxsize=max(connections, 10), max_retries=retry))
-    return made
-
-
-def timeouts(seconds: float) -> tuple[float, float]:
-    """Seconds to wait for a connection, and for each part of an answer."""
-    return min(seconds, CONNECT_TIMEOUT), seconds
-
-
-def reason(error: Exception) -> str:
-    """What went wrong on the way, in words; the error's own text may hold a signed URL."""
-    cause: object = error
-    while isinstance(cause, requests.RequestException | exceptions.MaxRetryError):
-        inner = cause.reason if isinstance(cause, exceptions.MaxRetryError) else next(iter(cause.args), None)
-        if not isinstance(inner, Exception):
-            break
-        cause = inner
-    for kinds, text in _REASONS:
-        if isinstance(cause, kinds):
-            return text
-    return type(cause).__name__
-
-
-_REASONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((exceptions.NameResolutionError,), "the name of the host is not known"),
-    ((exceptions.NewConnectionError, ConnectionRefusedError), "the connection is refused"),
-    ((exceptions.TimeoutError, requests.Timeout), "no answer in time"),
-    ((exceptions.SSLError, requests.exceptions.SSLError), "its certificate is not trusted"),
-    ((exceptions.ProxyError, requests.exceptions.ProxyError), "the proxy refuses"),
-    ((exceptions.DecodeError, requests.exceptions.ContentDecodingError), "its compression is broken"),
-    ((exceptions.ProtocolError, requests.exceptions.ChunkedEncodingError, ConnectionError), "the connection broke off"),
-    ((requests.exceptions.InvalidURL, exceptions.LocationValueError), "the URL is malformed"),
-)
+    parts: Mapping[str, tuple[str, bytes]]
 
 
 class Server:
@@ -136,15 +71,16 @@ class Server:
         self.connections = connections
         self.timeout = timeout
         self.writes = 0  # how many requests may have changed something
+        self.guard: Callable[[str], None] | None = None  # is told the method of each request first, and may refuse it
         self._token = _api_key(token)
+        hide(self._token)
         self._personal = _claims(self._token) is not None
         self._access, self._access_until = "", 0.0  # the short-lived token that a personal one is exchanged for
         self._lock = threading.Lock()
         self._exchanging = threading.Lock()
         self._answered = False
         self._retries = retries
-        self._first_retries = min(retries, FIRST_RETRIES)
-        self._sessions = {number: session(number, connections) for number in {0, self._first_retries, retries}}
+        self._session = session(0, connections)  # what is tried again is decided when the whole answer is here
 
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
@@ -187,8 +123,8 @@ class Server:
     def _exchange(self) -> None:
         asked = time.monotonic()
         path = "/api/token/refresh/"
-        response = self._send("POST", path, None, {"refresh": self._token}, True, {})
-        answer = self._json(self._checked(response, "POST", path, frozenset()))
+        sent = self._send("POST", path, None, {"refresh": self._token}, True, {})
+        answer = self._checked(sent, "POST", path, frozenset()).content
         access = answer.get("access") if isinstance(answer, dict) else None
         if not isinstance(access, str):
             raise self._stranger()
@@ -197,6 +133,7 @@ class Server:
             lifetime = float(claims["exp"] - claims["iat"])
         except (KeyError, TypeError):
             lifetime = 60.0
+        hide(access)
         self._access, self._access_until = access, asked + lifetime - min(30.0, lifetime / 2)
 
     def request(
@@ -214,7 +151,7 @@ class Server:
         Parameters
         ----------
         method, path, params, body
-            HTTP method, path below the server's address, query and JSON body.
+            HTTP method, path below the server's address, query and body: JSON, or `Files`.
         repeatable
             Whether the request may be sent again when its answer was lost.
         accept
@@ -224,60 +161,96 @@ class Server:
         ------
         Unreachable, AccessDenied, NotFound, ServerError
         """
+        return self._ask(method, path, params, body, repeatable, accept).response
+
+    def get(self, path: str, **params: Any) -> Any:
+        """JSON of a GET."""
+        return self._ask("GET", path, params).content
+
+    def post(self, path: str, body: Any, *, repeatable: bool = True, **params: Any) -> Any:
+        """JSON of a POST; None where the answer is empty."""
+        return self._ask("POST", path, params, body, repeatable).content
+
+    def patch(self, path: str, body: Any, **params: Any) -> Any:
+        """JSON of a PATCH; None where the answer is empty."""
+        return self._ask("PATCH", path, params, body).content
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Any = None,
+        repeatable: bool = True,
+        accept: frozenset[int] = frozenset(),
+    ) -> "_Answer":
+        if self.guard is not None:
+            self.guard(method)
         if method != "GET":
             with self._lock:
                 self.writes += 1
         header = self.authorization()
-        response = self._send(method, path, params, body, repeatable, header)
-        if response.status_code == 401 and self.drop(header):
-            response = self._send(method, path, params, body, repeatable, self.authorization())
-        return self._checked(response, method, path, accept)
-
-    def get(self, path: str, **params: Any) -> Any:
-        """JSON of a GET."""
-        return self._json(self.request("GET", path, params=params))
-
-    def post(self, path: str, body: Any, *, repeatable: bool = True, **params: Any) -> Any:
-        """JSON of a POST."""
-        return self._json(self.request("POST", path, params=params, body=body, repeatable=repeatable))
-
-    def patch(self, path: str, body: Any, **params: Any) -> Any:
-        """JSON of a PATCH."""
-        return self._json(self.request("PATCH", path, params=params, body=body))
+        answer = self._send(method, path, params, body, repeatable, header)
+        if answer.response.status_code == 401 and self.drop(header):
+            answer = self._send(method, path, params, body, repeatable, self.authorization())
+        return self._checked(answer, method, path, accept)
 
     def _send(
         self, method: str, path: str, params: Any, body: Any, repeatable: bool, headers: dict[str, str]
-    ) -> requests.Response:
-        retries = self._retries if self._answered else self._first_retries
+    ) -> "_Answer":
+        """The answer to a request, which is sent again while that may help and is allowed."""
+        allowed = self._retries if self._answered else min(self._retries, FIRST_RETRIES)
+        retry = policy(allowed if repeatable else 0)
+        while True:
+            answer = self._try(method, path, params, body, headers)
+            if isinstance(answer, _Answer):
+                raw, failure = answer.response.raw, None
+                if not answer.hiccup:
+                    self._answered = self._answered or answer.content is not UNREADABLE
+                    return answer
+            else:
+                raw, failure = None, answer
+            try:
+                retry = retry.increment(method, path, raw, failure)
+            except exceptions.MaxRetryError:
+                if isinstance(answer, _Answer):
+                    return answer
+                raise Unreachable(
+                    f"Label Studio does not answer at {self.url} ({reason(answer)}). "
+                    "Is it running, is the address right?"
+                ) from None
+            retry.sleep(raw)
+
+    def _try(
+        self, method: str, path: str, params: Any, body: Any, headers: dict[str, str]
+    ) -> "_Answer | requests.RequestException":
+        """The answer, or why there is none."""
         try:
-            response = self._sessions[retries if repeatable else 0].request(
+            response = self._session.request(
                 method,
                 self.url + path,
                 params=params,
-                json=body,
+                **({"files": body.parts} if isinstance(body, Files) else {"json": body}),
                 headers=headers,
                 timeout=timeouts(self.timeout),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise Unreachable(
-                f"Label Studio does not answer at {self.url} ({reason(error)}). Is it running, is the address right?"
-            ) from None
-        self._answered = True
-        return response
+            return error
+        return _Answer(response, _content(response))
 
-    def _checked(
-        self, response: requests.Response, method: str, path: str, accept: frozenset[int]
-    ) -> requests.Response:
-        status = response.status_code
+    def _checked(self, answer: "_Answer", method: str, path: str, accept: frozenset[int]) -> "_Answer":
+        response, status = answer.response, answer.response.status_code
         if status < 300 or status in accept:
-            return response
+            if answer.content is UNREADABLE:
+                raise self._stranger()
+            return answer
         if response.is_redirect:
             raise ServerError(
                 f"{self.url} sends requests on to {_target(response, path)}. "
                 "Give the address that Label Studio has itself."
             )
-        detail = _detail(response)
+        detail = _detail(answer.content)
         if status in (401, 403):
             raise self._refusal(status, detail)
         if status == 404 and detail is None:
@@ -285,12 +258,6 @@ class Server:
         if status == 404:
             raise NotFound(f"{method} {path}: {detail}")
         raise ServerError(f"{method} {path}: Label Studio answered {status}: {detail or 'nothing readable'}")
-
-    def _json(self, response: requests.Response) -> Any:
-        try:
-            return response.json() if response.content else None
-        except requests.JSONDecodeError:
-            raise self._stranger() from None
 
     def _stranger(self) -> ServerError:
         return ServerError(
@@ -367,12 +334,20 @@ def _target(response: requests.Response, path: str) -> str:
     return url.removesuffix(path) or url
 
 
-def _detail(response: requests.Response) -> str | None:
-    """What the server said, short and in one line; None when it is not JSON."""
-    try:
-        answer = response.json()
-    except requests.JSONDecodeError:
+def _content(response: requests.Response) -> Any:
+    """The JSON of an answer; None where nothing was to be expected and nothing came."""
+    if not response.content and response.request.method != "GET":
         return None
-    if isinstance(answer, dict):
-        answer = answer.get("detail") or answer.get("validation_errors") or answer
-    return " ".join(str(answer).split())[:300]
+    try:
+        return response.json()
+    except requests.JSONDecodeError:
+        return UNREADABLE
+
+
+def _detail(content: Any) -> str | None:
+    """What the server said, short and in one line; None when it is not JSON."""
+    if content is UNREADABLE or content is None:
+        return None
+    if isinstance(content, dict):
+        content = content.get("detail") or content.get("validation_errors") or content
+    return redacted(" ".join(str(content).split()))[:300]

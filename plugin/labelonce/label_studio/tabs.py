@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from labelonce.errors import ServerError
 from labelonce.label_studio import marks
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
@@ -17,7 +16,7 @@ HIDDEN = [
     for column in (
         "inner_id", "total_predictions", "annotators", "annotations_results", "annotations_ids", "predictions_score",
         "predictions_model_versions", "predictions_results", "file_upload", "storage_filename", "created_at",
-        "updated_at", "updated_by", "avg_lead_time", "draft_exists",
+        "updated_at", "updated_by", "avg_lead_time", "draft_exists", f"data.{marks.RUN}",
     )
 ]  # fmt: skip
 
@@ -59,31 +58,27 @@ def find_tabs(server: Server, project: Project) -> list[dict[str, Any]]:
     return sorted((view for view in views if MARK in view["data"]), key=lambda view: view["id"])
 
 
+def _same(server: Server, project: Project, name: str) -> list[dict[str, Any]]:
+    return [view for view in find_tabs(server, project) if view["data"][MARK].get("tab") == name]
+
+
 def make_tabs(server: Server, project: Project) -> None:
     """Make the tabs once, and mend one whose filter was changed; a title, a width, a column that people set stays."""
     for name, wanted in _wanted().items():
-        same = [view for view in find_tabs(server, project) if view["data"][MARK].get("tab") == name]
+        same = _same(server, project, name)
+        if not same:
+            server.post("/api/dm/views/", {"project": project.id, "data": {**wanted, MARK: {"tab": name}}})
+            same = _same(server, project, name)  # more than one where an answer was lost, or a request came twice
         for surplus in same[1:]:
             delete_tab(server, project, surplus["id"])
-        if not same:
-            _create(server, project, name, wanted)
-        elif same[0]["data"].get("filters") != wanted["filters"]:
-            server.patch(
-                f"/api/dm/views/{same[0]['id']}/", {"data": {"filters": wanted["filters"]}}, project=project.id
-            )
+        if same and same[0]["data"].get("filters") != wanted["filters"]:
+            _change(server, project, same[0], {"filters": wanted["filters"]})
 
 
-def _create(server: Server, project: Project, name: str, wanted: dict[str, Any], *, tries: int = 2) -> None:
-    """Create a tab. When the answer is lost the tab may exist all the same: look before trying again."""
-    body = {"project": project.id, "data": {**wanted, MARK: {"tab": name}}}
-    try:
-        server.post("/api/dm/views/", body, repeatable=False)
-    except ServerError:
-        if any(view["data"][MARK].get("tab") == name for view in find_tabs(server, project)):
-            return
-        if tries == 1:
-            raise
-        _create(server, project, name, wanted, tries=tries - 1)
+def _change(server: Server, project: Project, tab: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Change some of a tab's data; the server replaces all of it, so the rest is sent along."""
+    data = {**tab["data"], **changed}
+    server.patch(f"/api/dm/views/{tab['id']}/", {"data": data}, project=project.id)
 
 
 def remember_setting(server: Server, project: Project) -> None:
@@ -91,8 +86,7 @@ def remember_setting(server: Server, project: Project) -> None:
     tab = find_tabs(server, project)[0]
     mark = tab["data"][MARK]
     if "skip_queue" not in mark:
-        data = {MARK: {**mark, "skip_queue": project.skip_queue}}
-        server.patch(f"/api/dm/views/{tab['id']}/", {"data": data}, project=project.id)
+        _change(server, project, tab, {MARK: {**mark, "skip_queue": project.skip_queue}})
 
 
 def remembered_setting(tabs: list[dict[str, Any]]) -> str | None:

@@ -8,8 +8,10 @@ from labelonce.label_studio import marks, tabs
 from labelonce.label_studio.listing import TaskState, read_all
 from labelonce.label_studio.project import IGNORE_SKIPPED, Project
 from labelonce.label_studio.server import Server
-from labelonce.label_studio.writing import delete_skip, each, remove_tags
+from labelonce.label_studio.writing import delete_skip, each, recount, remove_tags
 from labelonce.progress import Progress
+
+ROUNDS = 3  # of taking back and looking
 
 
 @dataclass
@@ -53,12 +55,18 @@ def undo(server: Server, project: Project, progress: Progress) -> Undone:
             task: dict[str, Any] = server.get(f"/api/tasks/{state.id}/", resolve_uri="false")
             if any(key in task["data"] for key in marks.TAGS):
                 remove_tags(server, state.id, task["data"])
-        if state.own_skip is not None and delete_skip(server, state.own_skip):
+        if delete_skip(server, state):
             deleted.append(state.id)
 
-    with progress.stage("Undoing", len(marked)) as advance:
-        refused = each(marked, one, server.connections, advance)
-    undone.skips = len(deleted)
+    left = marked
+    for _ in range(ROUNDS):  # a write that was held up may have brought something back
+        with progress.stage("Undoing", len(left)) as advance:
+            refused = each(left, one, server.connections, advance)
+        found = recount(server, project.id, [state.id for state in left])
+        left = [state for state in found.values() if state.own_skip is not None or state.tags]
+        if not left:
+            break
+    undone.skips = len(set(deleted))
     undone.refused = [(state.id, str(error)) for state, error in refused if not isinstance(error, NotFound)]
     made = tabs.find_tabs(server, project)
     remembered = tabs.remembered_setting(made)

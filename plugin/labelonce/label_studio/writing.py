@@ -1,18 +1,21 @@
 """The few kinds of write that labelonce makes, each safe to repeat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
-from labelonce.errors import ServerError, Unreachable
+from labelonce.errors import NotFound, ServerError, Unreachable
 from labelonce.label_studio import marks
-from labelonce.label_studio.listing import TaskState
+from labelonce.label_studio.listing import TaskState, read_exactly
 from labelonce.label_studio.project import IGNORE_SKIPPED, Project
 from labelonce.label_studio.server import Server
 from labelonce.planning import Decision
 
 T = TypeVar("T")
+
+ROUNDS = 3  # of counting and looking
 
 
 def make_skip(server: Server, project: Project, state: TaskState, decision: Decision) -> None:
@@ -30,14 +33,47 @@ def make_skip(server: Server, project: Project, state: TaskState, decision: Deci
         server.patch(path, {"is_labeled": True})
 
 
-def delete_skip(server: Server, annotation: int) -> bool:
-    """Delete a skip of labelonce's; False when it is gone already, or has become somebody's work."""
-    path = f"/api/annotations/{annotation}/"
-    response = server.request("GET", path, accept=frozenset({404}))
-    if response.status_code == 404 or not marks.is_own(response.json()):
+def delete_skip(server: Server, state: TaskState) -> bool:
+    """Delete a task's skip by labelonce; False when it is gone already, or has become somebody's work.
+
+    What somebody has begun to change about the skip becomes a draft of the task: it would go with the skip. The skip is
+    looked at last, because Label Studio has no way to delete it only if nobody changed it since.
+    """
+    if state.own_skip is None:
+        return False
+    path = f"/api/annotations/{state.own_skip}/"
+    try:
+        for draft in server.get(f"/api/tasks/{state.id}/drafts"):
+            if draft["annotation"] == state.own_skip:
+                server.patch(f"/api/drafts/{draft['id']}/", {"annotation": None})
+        found = server.get(path)
+    except NotFound:
+        return False
+    if not marks.is_own(found):
         return False
     server.request("DELETE", path, accept=frozenset({404}))
     return True
+
+
+def recount(server: Server, project_id: int, tasks: Collection[int]) -> dict[int, TaskState]:
+    """Set right what the server says of some tasks where that disagrees with their annotations; return them.
+
+    A task may count as labelled although nobody labelled or skipped it, or its annotations may not be counted, after
+    two requests for it crossed.
+    """
+    states: dict[int, TaskState] = {}
+    left = sorted(tasks)
+    for _ in range(ROUNDS):
+        found = list(read_exactly(server, project_id, left))
+        states |= {state.id: state for state, _ in found}
+        left = [state.id for state, wrong in found if wrong]
+        for state, wrong in found:
+            if wrong:
+                with suppress(NotFound):
+                    server.patch(f"/api/tasks/{state.id}/", wrong)
+        if not left:
+            break
+    return states
 
 
 def set_tag(server: Server, project: Project, key: str, value: float | str, tasks: Sequence[int]) -> None:

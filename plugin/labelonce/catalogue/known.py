@@ -7,46 +7,39 @@ beside it the tasks that hold each picture. It only saves time and can be delete
     STORE.catalogue/KEY/vectors-HASH      (n, dimension) float16, little-endian
     STORE.catalogue/KEY/pictures.sqlite3  what it is a catalogue of, the hash, and a row for each of the matrix
 
-The second file names the first, and is replaced last: whoever reads meets both files of one run.
+The second file names the first, and is replaced last: whoever reads meets both files of one run. What is added later
+goes behind the vectors that are there, and the second file, which says how many of them count, is replaced again.
 """
 
 import json
 import sqlite3
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
-from shutil import rmtree
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.errors import ConfigurationError
 from labelonce.progress import Progress
-from labelonce.reading import KnownImages
-from labelonce.sources.base import Source
-from labelonce.tasks import Task, TaskId
+from labelonce.tasks import TaskId
 
-FORMAT = 1
+FORMAT = 2
 PICTURES = "pictures.sqlite3"
-SETUP = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-CREATE TABLE about (content TEXT NOT NULL);
-CREATE TABLE pictures ("row" INTEGER PRIMARY KEY, pixels TEXT NOT NULL UNIQUE, held TEXT NOT NULL)
-"""
 HALF = np.dtype("<f2")
 BLOCK = 128  # rows that are widened at a time: they fit into a core's cache
+WIDE = 2048  # rows, where they are compared with many vectors at once
+ASKED = 512  # of those
 ERROR = 2**-11  # of a cosine of unit vectors, one of them rounded to half precision (Cauchy-Schwarz)
-URI_SHOWN = 64  # characters that are kept of a data URI
-ABANDONED_SECONDS = 24 * 3600  # age of files that a run left half written
 
 _QUIET = Progress()
+_Near: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+_NOTHING: _Near = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ class Catalogue(AbstractContextManager["Catalogue"]):
             self.about: dict[str, Any] = json.loads(content)
             self.model = str(self.about["model"])
             self.controls = tuple(self.about["controls"])
-            self._vectors = _mapped(folder / _matrix(self.about["hash"]), tuple(self.about["shape"]))
+            self._vectors = _mapped(folder / str(self.about["matrix"]), tuple(self.about["shape"]))
         except BaseException:
             self._pictures.close()
             raise
@@ -139,6 +132,31 @@ class Catalogue(AbstractContextManager["Catalogue"]):
         found = self._similarities(vector)
         return _ordered(found, np.flatnonzero(found >= similarity - ERROR))
 
+    def near(self, vectors: NDArray[np.float32], similarity: float, k: int) -> list[list[int]]:
+        """For each of many vectors of unit norm the rows at least so similar, the `k` most similar ones of them.
+
+        Parameters
+        ----------
+        vectors
+            (m, dimension) float32.
+        """
+        found: list[list[int]] = []
+        for first in range(0, len(vectors), ASKED):
+            asked = vectors[first : first + ASKED]
+            parts: list[_Near] = [_NOTHING]
+            parts += [self._near(asked, start, similarity) for start in range(0, len(self), WIDE)]
+            left, right, like = (np.concatenate(part) for part in zip(*parts, strict=True))
+            order = np.lexsort((right, -like, left))
+            bounds = np.searchsorted(left[order], np.arange(len(asked) + 1)).tolist()
+            found += [right[order[start : min(stop, start + k)]].tolist() for start, stop in pairwise(bounds)]
+        return found
+
+    def _near(self, asked: NDArray[np.float32], start: int, similarity: float) -> _Near:
+        """Of some rows: which vector, which row, how similar."""
+        found = asked @ self._vectors[start : start + WIDE].astype(np.float32).T
+        left, right = np.nonzero(found >= similarity - ERROR)
+        return left, right + start, found[left, right]
+
     def find(self, pixels: str) -> int | None:
         """The row of the picture with these pixels; None where it is not known.
 
@@ -150,6 +168,21 @@ class Catalogue(AbstractContextManager["Catalogue"]):
         with self._sound():
             found = self._pictures.execute('SELECT "row" FROM pictures WHERE pixels = ?', [pixels]).fetchone()
             return None if found is None else int(found[0])
+
+    def pixels_of_tasks(self) -> dict[TaskId, set[str]]:
+        """The pictures of each task, by their pixels; those that it held before may be among them.
+
+        Raises
+        ------
+        ConfigurationError
+            The file is damaged.
+        """
+        found: dict[TaskId, set[str]] = {}
+        with self._sound():
+            for pixels, held in self._pictures.execute("SELECT pixels, held FROM pictures"):
+                for task, _ in json.loads(held):
+                    found.setdefault(task, set()).add(pixels)
+        return found
 
     def known(self, rows: Sequence[int]) -> list[Known]:
         """What is known of some rows, in their order.
@@ -211,9 +244,9 @@ def open_catalogue(
     if store_path is None:
         return None
     what = {"format": FORMAT, "identity": identity, "model": model, "region": region}
-    folder = _folder(store_path, what)
+    folder = folder_of(store_path, what)
     try:
-        return _opened(folder, what)
+        return opened(folder, what)
     except FileNotFoundError:
         if folder.exists():
             progress.message(f"{folder} is incomplete and not used. The next run on its images makes it anew.")
@@ -222,59 +255,12 @@ def open_catalogue(
     return None
 
 
-def save_catalogue(
-    store_path: Path | None,
-    source: Source,
-    model: str,
-    images: KnownImages,
-    progress: Progress,
-    *,
-    region: str = "",
-) -> None:
-    """Write the catalogue of a source beside the store, whole or not at all; nothing when nothing changed.
-
-    Parameters
-    ----------
-    store_path
-        The store beside which it lies; None writes nothing.
-    source, images
-        What was read, and where.
-    model
-        `Embedder.identity`.
-    region
-        The part of every image that counts.
-    progress
-        Is told when it cannot be written; no error is raised.
-    """
-    if store_path is None:
-        return
-    what = {"format": FORMAT, "identity": source.identity, "model": model, "region": region}
-    folder = _folder(store_path, what)
-    held = _held(images)
-    about = {**what, "controls": source.controls, "shape": (len(held), images.vectors.shape[1])}
-    content = _hash(about, images, held)
-    try:
-        if not _is_there(folder, what, content):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # locations may be signed URLs
-            _write(folder, {**about, "hash": content}, images, held)
-            _tidy(folder, content)
-    except (OSError, sqlite3.Error) as error:
-        progress.message(
-            f"{folder} cannot be written ({error}), so that labelonce check and neighbors do not know what this run "
-            "found. Free some disk space, or name another file with --store."
-        )
-
-
-def _folder(store_path: Path, what: dict[str, Any]) -> Path:
+def folder_of(store_path: Path, what: dict[str, Any]) -> Path:
     key = sha256(json.dumps(what).encode()).hexdigest()[:32]
     return store_path.with_name(f"{store_path.name}.catalogue") / key
 
 
-def _matrix(content: str) -> str:
-    return f"vectors-{content[:32]}"
-
-
-def _opened(folder: Path, what: dict[str, Any]) -> Catalogue:
+def opened(folder: Path, what: dict[str, Any]) -> Catalogue:
     found = Catalogue(folder)
     if {key: found.about.get(key) for key in what} != what:
         found.close()
@@ -283,77 +269,13 @@ def _opened(folder: Path, what: dict[str, Any]) -> Catalogue:
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.float16]:
-    if path.stat().st_size != np.prod(shape) * HALF.itemsize:
+    if path.stat().st_size < np.prod(shape) * HALF.itemsize:
         raise ValueError("vectors are missing")
     if not shape[0]:  # nothing cannot be mapped
         return np.empty(shape, HALF)
     return np.memmap(path, HALF, "r", shape=shape)
 
 
-def _is_there(folder: Path, what: dict[str, Any], content: str) -> bool:
-    try:
-        with _opened(folder, what) as found:
-            return bool(found.about["hash"] == content)
-    except (OSError, sqlite3.Error, ValueError, KeyError, TypeError):
-        return False
-
-
 def _ordered(found: NDArray[np.float32], rows: NDArray[np.int64]) -> list[tuple[int, float]]:
     order = rows[np.lexsort((rows, -found[rows]))]
     return list(zip(order.tolist(), found[order].tolist(), strict=True))
-
-
-def _held(images: KnownImages) -> dict[int, list[Task]]:
-    """The tasks that hold each row, ascending; without rows that no usable task holds."""
-    found: dict[int, list[Task]] = {}
-    for task in sorted((task for task in images.tasks if task.id in images.rows), key=lambda task: task.id):
-        for row in dict.fromkeys(images.rows[task.id]):
-            found.setdefault(row, []).append(task)
-    return found
-
-
-def _pictures(images: KnownImages, held: Mapping[int, Sequence[Task]]) -> Iterator[tuple[int, str, str]]:
-    """Number, pixels, and tasks with their locations, of each picture."""
-    for number, (row, tasks) in enumerate(held.items()):
-        places = [(task.id, _shortened(task.images[images.rows[task.id].index(row)])) for task in tasks]
-        yield number, images.records[row].pixels, json.dumps(places)
-
-
-def _shortened(location: str) -> str:
-    return location[:URI_SHOWN] if location.lstrip()[:5].lower() == "data:" else location
-
-
-def _hash(about: Mapping[str, Any], images: KnownImages, held: Mapping[int, Sequence[Task]]) -> str:
-    """Hash of all but the vectors, which follow from the pixels and the model."""
-    digest = sha256(json.dumps(about).encode())
-    for _, pixels, places in _pictures(images, held):
-        digest.update(f"{pixels}{places}".encode())
-    return digest.hexdigest()
-
-
-def _write(folder: Path, about: Mapping[str, Any], images: KnownImages, held: Mapping[int, Sequence[Task]]) -> None:
-    rows = np.fromiter(held, np.int64, len(held))
-    with tempfile.TemporaryDirectory(prefix="part-", dir=folder) as part:
-        vectors, pictures = Path(part, "vectors"), Path(part, "pictures")
-        with vectors.open("wb") as file:
-            for start in range(0, len(rows), BLOCK):
-                file.write(images.vectors[rows[start : start + BLOCK]].astype(HALF).tobytes())
-        with closing(sqlite3.connect(pictures)) as db, db:
-            for statement in SETUP.split(";"):
-                db.execute(statement)
-            db.execute("INSERT INTO about VALUES (?)", [json.dumps(about)])
-            db.executemany("INSERT INTO pictures VALUES (?, ?, ?)", _pictures(images, held))
-        vectors.replace(folder / _matrix(about["hash"]))
-        pictures.replace(folder / PICTURES)
-
-
-def _tidy(folder: Path, content: str) -> None:
-    """Remove the vectors of earlier runs, and what runs left that were killed. Whatever is in use may stay."""
-    for path in folder.glob("vectors-*"):
-        if path.name != _matrix(content):
-            with suppress(OSError):
-                path.unlink()
-    for path in folder.glob("part-*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                rmtree(path)

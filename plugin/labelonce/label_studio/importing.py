@@ -1,0 +1,86 @@
+"""Making tasks of image files: they are uploaded, or referred to where Label Studio serves their folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from labelonce.errors import ImageUnavailable
+from labelonce.label_studio.images import ImageReader
+from labelonce.label_studio.project import Project
+from labelonce.label_studio.server import Files, Server
+from labelonce.settings import Settings
+
+LOCAL_FILES = "/data/local-files/?d="
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Makes tasks of files of one folder; a request whose answer is lost is not repeated.
+
+    Parameters
+    ----------
+    root
+        The folder below which Label Studio serves files; None where it does not serve these.
+    """
+
+    server: Server
+    project: Project
+    folder: Path
+    root: Path | None
+
+    @property
+    def refers(self) -> bool:
+        """Whether tasks refer to the files where they are."""
+        return self.root is not None
+
+    def __call__(self, names: Sequence[str]) -> None:
+        """Import some files, by their paths below the folder.
+
+        Raises
+        ------
+        ServerError
+            Label Studio refuses, or does not answer; the files may have arrived all the same.
+        """
+        body: Files | list[dict[str, dict[str, str]]]
+        if self.root is None:
+            paths = [self.folder / name for name in names]
+            body = Files({f"file{number}": (path.name, path.read_bytes()) for number, path in enumerate(paths)})
+        else:
+            key = self.project.fields[0].key
+            body = [{"data": {key: _location(self.folder / name, self.root)}} for name in names]
+        self.server.post(f"/api/projects/{self.project.id}/import", body, repeatable=False)
+
+
+def importer(server: Server, project: Project, folder: Path, sample: str, settings: Settings) -> Importer:
+    """Find out how files of a folder become tasks.
+
+    Parameters
+    ----------
+    folder
+        Absolute, its links resolved.
+    sample
+        One of the files.
+    """
+    storages = server.get("/api/storages/localfiles", project=project.id)
+    paths = [Path(storage["path"]) for storage in storages if storage.get("path")]
+    served = any(folder.is_relative_to(path) for path in paths)
+    return Importer(server, project, folder, _root(server, folder / sample, settings) if served else None)
+
+
+def _location(file: Path, root: Path) -> str:
+    return LOCAL_FILES + quote(file.relative_to(root).as_posix())
+
+
+def _root(server: Server, file: Path, settings: Settings) -> Path | None:
+    """The folder below which Label Studio serves a file; it does not tell, so that it is tried."""
+    reader = ImageReader(server, **settings.fetching)
+    content = file.read_bytes()
+    for root in reversed(file.parents):
+        try:
+            fetched = reader.fetch(0, _location(file, root))
+        except ImageUnavailable:
+            continue
+        if fetched is not None and fetched.data == content:
+            return root
+    return None
