@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelonce.planning import Decision, Plan, Role, json_pieces
-from labelonce.savings import Savings, duration
+from labelonce.savings import Savings, amount, duration
 
 if TYPE_CHECKING:
     from labelonce.label_studio.applying import Outcome
+    from labelonce.syncing.uploading import Uploaded
 
 SHOWN_DECISIONS = 10
 SHOWN_PROBLEMS = 10
@@ -30,7 +31,7 @@ def savings_rows(found: Savings) -> Iterator[tuple[str, str, str]]:
     if found.money_saved is None:
         yield "money saved", "unknown", found.money_basis
     else:
-        yield "money saved", f"{found.money_saved:,.2f}", found.money_basis
+        yield "money saved", amount(found.money_saved, found.currency), found.money_basis
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -84,6 +85,27 @@ def print_outcome(outcome: "Outcome") -> None:
         click.echo(f"  {len(outcome.left_to_people):,} duplicates are left alone: people worked on them meanwhile")
     if outcome.vanished:
         click.echo(f"  {len(outcome.vanished):,} tasks of the plan are gone from the project")
+
+
+def print_uploaded(uploaded: "Uploaded", *, dry_run: bool, with_duplicates: bool) -> None:
+    """Print what became of the files of a folder."""
+    from labelonce.syncing.uploading import Fate
+
+    count = uploaded.count
+    how = "would be imported" if dry_run else "referred to" if uploaded.referenced else "uploaded"
+    beside = "imported too, skipped and tagged" if with_duplicates and not dry_run else "left out"
+    click.echo(
+        f"{len(uploaded.files):,} images: {count(Fate.IMPORTED):,} new ones {how}, "
+        f"{count(Fate.DUPLICATE):,} duplicates {beside}, {count(Fate.THERE):,} already there"
+    )
+    for one in [one for one in uploaded.files if one.fate is Fate.FAILED][:SHOWN_PROBLEMS]:
+        click.echo(printable(f"  {one.file}: {one.reason}"), err=True)
+    duplicates = [one for one in uploaded.files if one.fate is Fate.DUPLICATE]
+    if duplicates:
+        rows = ((one.file, str(one.of), f"{one.similarity:.1f} %", one.reason) for one in duplicates[:SHOWN_DECISIONS])
+        print_table(rows, header=("duplicate", "of", "similarity", "why"), numbers=frozenset({2}))
+        if len(duplicates) > SHOWN_DECISIONS:
+            click.echo(f"and {len(duplicates) - SHOWN_DECISIONS:,} more")
 
 
 def print_savings(found: Savings) -> None:

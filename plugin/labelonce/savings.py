@@ -1,8 +1,9 @@
 """What a plan saves: tasks, time, money, and what the figures rest on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 from labelonce.settings import Settings
 
@@ -21,10 +22,20 @@ class Savings:
         Seconds that one label takes; None when nothing is known.
     seconds_basis
         What that rests on.
+    annotations
+        How many annotations by people it rests on; 0 where it was given.
+    quartiles
+        Between which seconds the middle half of these annotations took; None for fewer than four.
     annotators
-        Labels that each task gets.
+        Labels that a task of the project gets.
+    labels_saved
+        Labels that all duplicates together would get.
     seconds_saved, money_saved
-        For all duplicates; None when nothing is known.
+        For these labels; None when nothing is known.
+    cost_per_label
+        Money for one label; None when nothing is known.
+    currency
+        What money is counted in; empty where nobody said.
     """
 
     tasks: int
@@ -34,38 +45,59 @@ class Savings:
     share_left: float
     seconds_per_label: float | None
     seconds_basis: str
+    annotations: int
+    quartiles: tuple[float, float] | None
     annotators: int
+    labels_saved: int
     seconds_saved: float | None
     money_saved: float | None
     money_basis: str
+    cost_per_label: float | None
+    currency: str
 
 
 def savings(
-    *, tasks: int, duplicates: int, skipped: int, annotators: int, lead_times: Sequence[float], settings: Settings
+    *,
+    tasks: int,
+    duplicates: int,
+    skipped: int,
+    annotators: int,
+    lead_times: Sequence[float],
+    settings: Settings,
+    labels_saved: int | None = None,
 ) -> Savings:
     """Count what is saved.
 
-    Every duplicate saves `annotators` labels. A label takes ``seconds_per_label``, or the median of the project's
-    lead times. Its cost is ``cost_per_label``, or its time at the hourly rate.
+    A label takes ``seconds_per_label``, or the median of the project's lead times. It costs ``cost_per_label``, or its
+    time at the hourly rate.
+
+    Parameters
+    ----------
+    labels_saved
+        Labels that the duplicates would get; None is `annotators` for each.
     """
+    labels = duplicates * annotators if labels_saved is None else labels_saved
+    times = sorted(time for time in lead_times if 0 < time < math.inf) if settings.seconds_per_label is None else []
+    quartiles = _quartiles(times)
     seconds: float | None
     if settings.seconds_per_label is not None:
         seconds, basis = settings.seconds_per_label, "as given"
-    elif lead_times:
-        seconds, basis = median(lead_times), f"median of {len(lead_times):,} annotations in this project"
+    elif times:
+        spread = f", half of them between {quartiles[0]:.1f} and {quartiles[1]:.1f} s" if quartiles else ""
+        count = f"{len(times):,} annotation{'' if len(times) == 1 else 's'}"
+        seconds, basis = median(times), f"median of {count} in this project{spread}"
     else:
         seconds, basis = None, "no times are known yet: give --seconds-per-label"
-    labels = duplicates * annotators
-    saved = None if seconds is None else labels * seconds
-    money: float | None
+    unit = f" {settings.currency}" if settings.currency else ""
+    cost: float | None
     if settings.cost_per_label is not None:
-        money, money_basis = labels * settings.cost_per_label, f"{settings.cost_per_label:g} per label"
-    elif settings.hourly_rate is not None and saved is not None:
-        money, money_basis = saved / 3600 * settings.hourly_rate, f"{settings.hourly_rate:g} per hour"
+        cost, money_basis = settings.cost_per_label, f"{settings.cost_per_label:g}{unit} per label"
+    elif settings.hourly_rate is not None and seconds is not None:
+        cost, money_basis = seconds / 3600 * settings.hourly_rate, f"{settings.hourly_rate:g}{unit} per hour"
     elif settings.hourly_rate is not None:
-        money, money_basis = None, "the time is unknown: give --seconds-per-label"
+        cost, money_basis = None, "the time is unknown: give --seconds-per-label"
     else:
-        money, money_basis = None, "give --hourly-rate or --cost-per-label"
+        cost, money_basis = None, "give --hourly-rate or --cost-per-label"
     return Savings(
         tasks=tasks,
         unique=tasks - duplicates,
@@ -74,11 +106,28 @@ def savings(
         share_left=(tasks - duplicates) / tasks if tasks else 1.0,
         seconds_per_label=seconds,
         seconds_basis=basis,
+        annotations=len(times),
+        quartiles=quartiles,
         annotators=annotators,
-        seconds_saved=saved,
-        money_saved=money,
+        labels_saved=labels,
+        seconds_saved=None if seconds is None else labels * seconds,
+        money_saved=None if cost is None else labels * cost,
         money_basis=money_basis,
+        cost_per_label=cost,
+        currency=settings.currency or "",
     )
+
+
+def _quartiles(times: Sequence[float]) -> tuple[float, float] | None:
+    if len(times) < 4:
+        return None
+    low, _, high = quantiles(times, n=4, method="inclusive")
+    return low, high
+
+
+def amount(money: float, currency: str) -> str:
+    """Money for a person: ``1,234.50 EUR``."""
+    return f"{money:,.2f} {currency}".rstrip()
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,132 @@
+"""What a report says. Whatever shows it, a page, JSON or Markdown, shows these figures and no others."""
+
+from dataclasses import dataclass
+
+from labelonce.savings import Savings
+from labelonce.tasks import TaskId
+
+SCHEMA = "labelonce/report/1"
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A duplicate, and how it is like the task that stands for it.
+
+    Parameters
+    ----------
+    similarity
+        In percent: 100 x cosine similarity of the embeddings. None when nobody wrote it down.
+    skipped
+        Whether the task is skipped in Label Studio now; a plan, and a tag alone, skip nothing.
+    """
+
+    task: TaskId
+    similarity: float | None
+    reason: str
+    skipped: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """A task that is labelled, and those that it stands for, the least similar first.
+
+    Parameters
+    ----------
+    cluster
+        The first task of its cluster, which may hold several groups.
+    """
+
+    representative: TaskId
+    cluster: TaskId
+    skips: tuple[Skip, ...]
+
+    @property
+    def least(self) -> float:
+        """Similarity of the most doubtful skip, percent."""
+        return min((100.0 if skip.similarity is None else skip.similarity for skip in self.skips), default=100.0)
+
+
+@dataclass(frozen=True)
+class Period:
+    """Figures of one run, one day or one upload.
+
+    Parameters
+    ----------
+    name
+        When: an ISO 8601 moment or day, in UTC.
+    tasks, duplicates
+        Tasks that were decided then, or uploaded then, and how many of them are duplicates.
+    seconds_saved, money_saved
+        For these duplicates; None when nothing is known.
+    """
+
+    name: str
+    tasks: int
+    duplicates: int
+    seconds_saved: float | None
+    money_saved: float | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a threshold leaves to label.
+
+    Parameters
+    ----------
+    similarity
+        Least similarity of a skip, percent.
+    left
+        Tasks left to label if only skips at least so similar were made.
+    present
+        Whether this is how it is now.
+    """
+
+    similarity: float
+    left: int
+    present: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything about one project, plan or folder.
+
+    Parameters
+    ----------
+    source
+        URL of the server, or the folder.
+    project
+        Number of the project; None for a folder.
+    title
+        The project's name, or the folder's.
+    applied
+        Whether it says how the project is now; a plan and a folder say what would be.
+    threshold
+        Similarity from which on pairs are compared, percent; None when it is not known.
+    groups
+        Doubt first: by the similarity of their least similar skip.
+    runs, days, uploads
+        By the times at which tasks were decided and made, ascending; empty for a folder.
+    problems
+        Tasks whose images could not be compared, with the reason; they are kept.
+    bytes_saved, bytes_of
+        Size of the duplicates' files, and of how many of them it is known; None where of none.
+    """
+
+    source: str
+    project: int | None
+    title: str
+    applied: bool
+    threshold: float | None
+    savings: Savings
+    groups: tuple[Group, ...]
+    choices: tuple[Choice, ...]
+    runs: tuple[Period, ...] = ()
+    days: tuple[Period, ...] = ()
+    uploads: tuple[Period, ...] = ()
+    problems: tuple[tuple[TaskId, str], ...] = ()
+    bytes_saved: int | None = None
+    bytes_of: int = 0
+
+    def link(self, task: TaskId) -> str | None:
+        """Address of a task in Label Studio; None for a file."""
+        return None if self.project is None else f"{self.source}/projects/{self.project}/data?task={task}"
