@@ -67,7 +67,7 @@ def test_one_write_for_each_duplicate_where_the_project_allows(owner, connection
     _, _, plan = make(owner, skip_queue="IGNORE_SKIPPED")
     before = connection.writes
     apply_plan(connection, plan, QUIET)
-    values = 3 + 2 + 2 + 2 + 1  # roles, clusters, representatives, similarities, the mark of a skip
+    values = 3 + 2 + 2 + 2 + 1 + 1  # roles, clusters, representatives, similarities, the mark of a skip, the stamp
     assert connection.writes - before == 4 + values + 2  # and two tabs
 
 
@@ -80,18 +80,25 @@ def test_a_second_apply_writes_nothing(owner, connection):
     assert (outcome.skipped, outcome.skips_written, outcome.tags_written) == (4, 0, 0)
 
 
+def unstamped(task):
+    """A task's data without the tag that says when it was tagged."""
+    data = task["data"]
+    assert data.pop(marks.RUN).endswith(f" #{task['project']}")
+    return data
+
+
 def test_tags_and_tabs(owner, connection):
     project, tasks, plan = make(owner)
     apply_plan(connection, plan, QUIET)
-    assert owner.task(tasks[0])["data"] == {
+    assert unstamped(owner.task(tasks[0])) == {
         "image": "http://127.0.0.1:9/0.png", "note": "n0", marks.ROLE: "representative", marks.CLUSTER: tasks[0],
         marks.REPRESENTATIVE: tasks[0], marks.SIMILARITY: 100,
     }  # fmt: skip
-    assert owner.task(tasks[5])["data"] == {
+    assert unstamped(owner.task(tasks[5])) == {
         "image": "http://127.0.0.1:9/5.png", "note": "n5", marks.ROLE: "duplicate", marks.CLUSTER: tasks[4],
         marks.REPRESENTATIVE: tasks[4], marks.SIMILARITY: 97, marks.SKIPPED: "yes",
     }  # fmt: skip
-    assert owner.task(tasks[3])["data"] == {"image": "http://127.0.0.1:9/3.png", "note": "n3", marks.ROLE: "unique"}
+    assert unstamped(owner.task(tasks[3])) == {"image": "http://127.0.0.1:9/3.png", "note": "n3", marks.ROLE: "unique"}
     (new,) = owner.import_tasks(project, [{"image": "http://127.0.0.1:9/new.png"}])
     assert set(owner.in_tab(project, tabs.TO_LABEL)) == {*left_to_label(plan), new}
     shown = owner.in_tab(project, tabs.DUPLICATES)

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import settings as example
 from hypothesis import strategies as st
 
-from labelonce import catalogue, embedding
-from labelonce.catalogue import ABANDONED_SECONDS, ERROR, Known, open_catalogue, save_catalogue
+from labelonce import embedding
+from labelonce.catalogue import ERROR, Known, open_catalogue, save_catalogue, saving
+from labelonce.catalogue.saving import ABANDONED_SECONDS
 from labelonce.errors import ConfigurationError
 from labelonce.pipeline import find_clusters
 from labelonce.progress import Progress
@@ -253,11 +254,11 @@ def about(content):
 
 PICTURES, VECTORS = 0, 1
 DAMAGE = [
-    (VECTORS, cut), (VECTORS, emptied), (VECTORS, garbage), (VECTORS, Path.unlink),
+    (VECTORS, cut), (VECTORS, emptied), (VECTORS, Path.unlink),
     (PICTURES, emptied), (PICTURES, garbage), (PICTURES, strange), (PICTURES, Path.unlink),
     (PICTURES, about("{")), (PICTURES, about("[]")), (PICTURES, about("{}")),
-    (PICTURES, about('{"format": 1, "model": "m", "controls": [], "hash": "x", "shape": [2, 3]}')),
-    (PICTURES, about('{"format": 1, "model": "m", "controls": [], "hash": 5, "shape": "x"}')),
+    (PICTURES, about('{"format": 2, "model": "m", "controls": [], "hash": "x", "matrix": "x", "shape": [2, 3]}')),
+    (PICTURES, about('{"format": 2, "model": "m", "controls": [], "hash": 5, "matrix": 7, "shape": "x"}')),
 ]  # fmt: skip
 
 
@@ -334,8 +335,8 @@ def test_a_disk_that_is_full_for_the_second_file(path, monkeypatch):
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "_pictures", pictures)
-        patch.setattr(catalogue, "_hash", lambda *_: "f" * 64)
+        patch.setattr(saving, "_pictures", pictures)
+        patch.setattr(saving, "_hash", lambda *_: "f" * 64)
         save(path, singles(4), notes=notes)
     assert "disk is full" in notes.texts[0]
     assert contents(path) == before

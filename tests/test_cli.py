@@ -104,7 +104,7 @@ def test_help_of_every_command_hides_the_key(run):
     for name in cli.cli.commands:
         code, out, _ = run(name, "--help", LABEL_STUDIO_API_KEY=KEY, before="")
         assert code == 0
-        assert ("LABEL_STUDIO_API_KEY" in out) == (name not in ("folder", "group", "dedupe", "restore"))
+        assert ("LABEL_STUDIO_API_KEY" in out) == (name not in ("folder", "group", "dedupe", "restore", "webhook"))
 
 
 def test_options_come_from_the_settings():
@@ -124,22 +124,34 @@ def test_options_come_from_the_settings():
         "delete",
         "dry_run",
         "folder",
+        "html",
         "image",
         "images",
         "json_output",
         "k",
         "listed",
+        "markdown",
         "mode",
+        "one",
+        "opened",
+        "other",
         "out",
         "output",
         "pairs",
         "plan_file",
         "plot",
+        "projects",
         "questions",
+        "recheck",
         "run_name",
         "sheet",
+        "subject",
         "table",
+        "tasks",
         "trash",
+        "verbose",
+        "watch",
+        "with_duplicates",
         "yes",
     }
     assert offered - declared == of_one_command  # every other one is a setting

@@ -38,9 +38,10 @@ def other():
         yield made
 
 
-def reader(web: Web, *, timeout: float = 5.0, max_bytes: int = 1_000_000) -> ImageReader:
+def reader(web: Web, *, timeout: float = 5.0, max_bytes: int = 1_000_000, **limits) -> ImageReader:
     """A reader whose Label Studio is the test's own web server."""
-    return ImageReader(Server(web.url, SECRET, timeout=timeout), timeout=timeout, max_bytes=max_bytes)
+    limits = {"allow_host": "127.0.0.1", **limits}
+    return ImageReader(Server(web.url, SECRET, timeout=timeout), timeout=timeout, max_bytes=max_bytes, **limits)
 
 
 def test_uploads_local_files_and_more_from_a_real_server(labels, server, tmp_path):
@@ -114,7 +115,14 @@ def test_cloud_storage_of_a_real_server(labels, web, presign):
     owner.call("POST", "/api/storages/s3/", json={**storage, **keys})
     owner.import_tasks(number, [{"image": "s3://bucket/a key.png"}, {"image": "s3://bucket/gone.png"}])
     project = read_project(connection, number)
-    source = LabelStudioSource(connection, project, Progress(), timeout=30, max_bytes=1_000_000)
+    limits = {"timeout": 30, "max_bytes": 1_000_000}
+    here, gone = LabelStudioSource(connection, project, Progress(), **limits).tasks()
+    closed = LabelStudioSource(connection, project, Progress(), **limits)
+    if presign:  # the bucket lies on this machine, and not where Label Studio does
+        with pytest.raises(ImageUnavailable, match=r"If it is yours: --allow-host 127\.0\.0\.1$"):
+            closed.read(here, here.images[0])
+        assert not any("key.png" in path for path, _ in web.seen)
+    source = LabelStudioSource(connection, project, Progress(), **limits, allow_host="127.0.0.1")
     here, gone = source.tasks()
     assert here.images == ("s3://bucket/a key.png",)
     content = source.read(here, here.images[0])
@@ -165,6 +173,13 @@ def test_redirects_that_lead_nowhere(web, location, text):
         reader(web).fetch(1, "/data/a.png")
 
 
+def test_how_often_an_image_may_be_sent_on(web, other):
+    other.answer = lambda handler: reply(handler, status=302, Location=f"{web.url}/b.png")
+    assert reader(web, max_redirects=1).fetch(1, f"{other.url}/a.png").data == PNG
+    with pytest.raises(ImageUnavailable, match="more than 0 redirects"):
+        reader(web, max_redirects=0).fetch(1, f"{other.url}/a.png")
+
+
 @pytest.mark.parametrize(
     ("location", "text"),
     [
@@ -173,6 +188,9 @@ def test_redirects_that_lead_nowhere(web, location, text):
         ("photo.png", "not a URL"),
         ("ftp://host/a.png", "not a URL"),
         ("file:///etc/passwd", "not a URL"),
+        ("gopher://127.0.0.1/_x", "Images come by http, https, data, azure-blob, gs, redis, s3, s3s"),
+        ("javascript:alert(1)", "not a URL"),
+        ("../../etc/passwd", "not a URL"),
         ("data:nothing", "data URI"),
         ("data:image/png;base64,", "data URI"),
         ("data:image/png;base64,!!!!", "data URI"),
@@ -337,17 +355,23 @@ def test_a_stalled_answer(web):
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("length", [True, False])
-def test_an_answer_that_drips(web, length):
+@pytest.mark.parametrize("beginning", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nX-Header: ",
+    b"HTTP/1.1 ",
+    b"HTTP/1.1 100 Continue\r\nX: ",
+    b"HTTP/1.1 302 Found\r\nX: ",
+], ids=["length", "close", "chunks", "header", "status", "continue", "redirect"])  # fmt: skip
+def test_an_answer_that_drips(web, beginning):
     """Each byte comes in time, the picture never would."""
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header(*(("Content-Length", "100000") if length else ("Connection", "close")))
-        handler.end_headers()
         try:
+            handler.wfile.write(beginning)
             for _ in range(1000):
-                handler.wfile.write(b"x")
+                handler.wfile.write(b"0")
                 time.sleep(0.05)
         except OSError:
             pass
@@ -355,8 +379,8 @@ def test_an_answer_that_drips(web, length):
 
     web.answer = drip
     started = time.monotonic()
-    with pytest.raises(ImageUnavailable, match="takes more than 1 s"):
-        reader(web, timeout=0.1).fetch(1, "/a.png")
+    with pytest.raises(ImageUnavailable, match=r"/a\.png takes more than 0\.5 s"):
+        reader(web, image_timeout=0.5).fetch(1, "/a.png")
     assert time.monotonic() - started < 3
 
 
@@ -445,9 +469,9 @@ def test_an_answer_in_pieces(web):
 
 
 def test_a_busy_server_is_not_waited_for_longer_than_sensible(web, monkeypatch):
-    from labelonce.label_studio import server
+    from labelonce.label_studio import sessions
 
-    monkeypatch.setattr(server, "LONGEST_RETRY_AFTER", 0.1)
+    monkeypatch.setattr(sessions, "LONGEST_RETRY_AFTER", 0.1)
     web.answer = lambda handler: reply(handler, status=503, Retry_After="86400")
     started = time.monotonic()
     with pytest.raises(ImageUnavailable, match="answered 503"):

@@ -52,7 +52,7 @@ def test_zero_is_a_figure():
 
 
 def test_rows():
-    basis = "median of 1 annotations in this project"
+    basis = "median of 1 annotation in this project"
     rows = list(savings_rows(count(Settings(hourly_rate=36), [1800.0], tasks=2000, duplicates=1234, annotators=2)))
     assert rows == [
         ("tasks", "2,000", ""),

@@ -148,7 +148,7 @@ def test_a_server_that_speaks_no_tls(web):
 
 def test_a_server_that_restarts_is_waited_for(web):
     """Once it has answered; at first a wrong address is told sooner."""
-    web.answer = lambda handler: reply(handler, b"[]")
+    web.answer = lambda handler: reply(handler, b"[]", Connection="close")
     server = Server(web.url, LEGACY)
     server.get("/api/version")
     port, again = web.httpd.server_port, []

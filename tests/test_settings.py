@@ -7,9 +7,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from labelonce.config_file import read_config
 from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
-from labelonce.settings import GROUPS, Settings, environment_variable, read_config, similarity_from
+from labelonce.settings import GROUPS, Settings, environment_variable, similarity_from
 
 ALL = fields(Settings)
 BY_NAME = {one.name: one for one in ALL}
@@ -78,6 +79,8 @@ def test_environment_variables():
     named = {one.name: environment_variable(one.name) for one in ALL}
     assert named.pop("url") == "LABEL_STUDIO_URL"
     assert named.pop("api_key") == "LABEL_STUDIO_API_KEY"
+    assert named.pop("host") == "LABELONCE_SERVE_HOST"
+    assert named.pop("port") == "LABELONCE_SERVE_PORT"
     assert all(variable == f"LABELONCE_{name.upper()}" for name, variable in named.items())
     assert {one.metadata["group"] for one in ALL} == set(GROUPS)
 

@@ -50,10 +50,10 @@ def run(labels, tmp_path):
     ],
 )
 def test_what_an_earlier_run_left_stands(role, stands):
-    state = TaskState(1, "", False, 1, 0, False, tags={"labelonce_role": role})
+    state = TaskState(1, "", False, 1, 0, False, marks={"labelonce_role": role})
     data = {"image": "a.png"}
     assert as_task(state, data, PROJECT).standing == stands
-    assert not as_task(replace(state, tags={}), data, PROJECT).standing
+    assert not as_task(replace(state, marks={}), data, PROJECT).standing
 
 
 def representatives(owner: Person, tasks: list[int]) -> dict[int, int | None]:

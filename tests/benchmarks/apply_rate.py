@@ -38,11 +38,10 @@ class Recorder(Server):
         super().__init__(*arguments, **options)
         self.sent: list[tuple[str, str, Any, Any]] = []
 
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send, and note what is no GET."""
+    def _ask(self, method: str, path: str, params: Any, body: Any = None, *rest: Any) -> Any:
         if method != "GET":
-            self.sent.append((method, path, options.get("params"), options.get("body")))
-        return super().request(method, path, **options)
+            self.sent.append((method, path, params, body))
+        return super()._ask(method, path, params, body, *rest)
 
 
 def fresh(owner: Person, duplicates: int, skip_queue: str) -> tuple[int, list[int], dict[int, list[int]]]:
