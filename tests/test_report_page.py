@@ -233,9 +233,11 @@ def test_groups_without_pictures_are_listed_and_found(opened):
     assert visible(page) == ["100", "200"]
     assert not page.locator("#list table").first.is_visible()
     page.fill("#find", "401")
-    page.locator("#list tbody:visible").wait_for()  # browsers lay it out when it comes into sight
-    assert page.locator("#list tbody:visible").count() == 1
-    assert page.locator("#list tbody:visible tr").inner_text().split("\t") == ["400", "401", "not known", "reason 401"]
+    rows = page.locator("#list tbody:not([hidden]) tr")  # laid out, and then visible, when it comes into sight
+    assert rows.count() == 1
+    assert rows.locator("th, td").all_text_contents() == ["400", "401", "not known", "reason 401"]
+    rows.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#list tbody:not([hidden]) tr').innerText.includes('reason 401')")
 
 
 def test_everything_is_there_without_scripts(opened):

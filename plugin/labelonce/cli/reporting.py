@@ -51,8 +51,7 @@ def report(
     for path in (html, csv):
         check_folder(path)
     settings, progress = settings_from(values), visible_progress()
-    every = json_output or csv is not None or html is None
-    found, source, tasks = _found(subject, settings, progress, pictured=html is not None, every=every)
+    found, source, tasks = _found(subject, settings, progress, pictured=html is not None)
     if html is not None:
         found = _write_page(html, found, source, tasks, settings, progress)
     if csv is not None:
@@ -71,14 +70,14 @@ def report(
             click.echo(f"\n{printable(f'Wrote {written}.')}")
 
 
-def _found(subject: Path | None, settings: Settings, progress: Progress, *, pictured: bool, every: bool) -> "Shown":
+def _found(subject: Path | None, settings: Settings, progress: Progress, *, pictured: bool) -> "Shown":
     """The report, and where its pictures come from."""
     if subject is None:
         from labelonce.reporting.gathering import of_project
         from labelonce.reporting.pictures import tasks_of
 
         server, project = connect(settings, with_images=pictured)
-        found = of_project(server, project, settings, progress, every=every)
+        found = of_project(server, project, settings, progress)
         if not pictured:
             return found, None, ()
         return found, project_source(server, project, settings, progress), tasks_of(server, project, found)

@@ -1,5 +1,6 @@
 """How labelonce's marks look on a task: the skip that is its own, and the tags in the task's data."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -22,6 +23,12 @@ CLEARED: Final = ""  # a data key can be emptied in bulk, but removed one task a
 
 MARK_TYPE: Final = "labelonce"
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "labelonce")
+
+_ORDER = r"representative: (?P<representative>\d+), similarity: (?P<similarity>[\d.]+|null)"
+_TURNED = r"similarity: (?P<similarity>[\d.]+|null), representative: (?P<representative>\d+)"
+_MARK = rf"\[\{{id: {MARK_TYPE}, type: {MARK_TYPE}, value: \{{%s\}}\}}\]"
+_AS_WRITTEN = re.compile(_MARK % rf"{_ORDER}, reason: (?P<reason>.*)")
+_AS_JSONB = re.compile(_MARK % rf"reason: (?P<reason>.*), {_TURNED}")  # PostgreSQL sorts keys by their length
 
 
 def skip(project_id: int, task_id: int, created_at: str, decision: Decision) -> dict[str, Any]:
@@ -51,6 +58,19 @@ def why(annotation: Mapping[str, Any]) -> dict[str, Any]:
     """What labelonce wrote into a skip of its own: representative, similarity and reason."""
     found = next((one.get("value") for one in annotation["result"] if one.get("type") == MARK_TYPE), None)
     return found if isinstance(found, dict) else {}
+
+
+def why_of_text(results: str) -> dict[str, Any]:
+    """The same, from the text that the Data Manager makes of all results of a task; empty where it does not tell.
+
+    The text is JSON without its quotation marks, cut after 500 characters. One with a backslash held marks inside a
+    text, and one with ``] [`` more than one result: what they said can no longer be told.
+    """
+    found = _AS_WRITTEN.fullmatch(results) or _AS_JSONB.fullmatch(results)
+    if found is None or "\\" in results or "] [" in results:
+        return {}
+    similarity = None if found["similarity"] == "null" else float(found["similarity"])
+    return {"representative": int(found["representative"]), "similarity": similarity, "reason": found["reason"]}
 
 
 def tags(decision: Decision, *, skipped: bool) -> dict[str, Any]:

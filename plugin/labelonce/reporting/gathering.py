@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from labelonce.label_studio import marks
-from labelonce.label_studio.listing import TaskState, lead_times, read_all, read_some, read_tagged
+from labelonce.label_studio.listing import TaskState, lead_times, read_reasons
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.planning import Plan, Role
 from labelonce.progress import Progress
 from labelonce.reporting.content import Choice, Group, Report, Skip
 from labelonce.reporting.periods import Row, periods
-from labelonce.reporting.thumbnails import choose
 from labelonce.savings import Savings, savings
 from labelonce.settings import Settings
 from labelonce.tasks import TaskId
@@ -25,29 +24,16 @@ CHOICES = 40  # points of the curve
 UNKNOWN = "not written down"
 
 
-def of_project(
-    server: Server, project: Project, settings: Settings, progress: Progress, *, every: bool = True
-) -> Report:
+def of_project(server: Server, project: Project, settings: Settings, progress: Progress) -> Report:
     """Report a project as it is, from what the server knows.
-
-    Parameters
-    ----------
-    every
-        Read the reason of every skip. Otherwise those that a page shows with pictures have a reason, and the similarity
-        of all others is known in whole percents: in large projects that takes a third of the time.
 
     Raises
     ------
     ServerError
         The server failed.
     """
-    states = (read_all if every else read_tagged)(server, project.id, progress)
+    states = read_reasons(server, project.id, progress)
     skips = {state.id: _skip_of(state) for state in states.values() if _is_duplicate(state)}
-    if not every:
-        shown = [task for task in choose(_groups(states, skips)).tasks if task in skips]
-        exact = {state.id: state for state, _ in read_some(server, project.id, sorted(map(int, shown)))}
-        states |= {task: state for task, state in exact.items() if _is_duplicate(state)}
-        skips |= {task: _skip_of(states[task]) for task in exact}
     found = _saved(server, project, settings, states, skips)
     groups = _groups(states, skips)
     runs, days, uploads = periods([_row(state, state.id in skips) for state in states.values()], found)
@@ -103,7 +89,7 @@ def planned(server: Server, project: Project, plan: Plan, settings: Settings, pr
     ServerError
         The server failed.
     """
-    states = read_tagged(server, project.id, progress)
+    states = read_reasons(server, project.id, progress)
     duplicates = [one for one in plan.decisions if one.role is Role.DUPLICATE]
     skips = {one.task: Skip(one.task, one.similarity, one.reason, False) for one in duplicates}
     return of_plan(plan, _saved(server, project, settings, states, skips), title=project.title)
@@ -172,7 +158,11 @@ def _saved(
 
 
 def _is_duplicate(state: TaskState) -> bool:
-    return state.own_skip is not None or state.marks.get(marks.ROLE) == Role.DUPLICATE.value
+    return _has_own_skip(state) or state.marks.get(marks.ROLE) == Role.DUPLICATE.value
+
+
+def _has_own_skip(state: TaskState) -> bool:
+    return state.own_skip is not None or bool(state.why)
 
 
 def _skip_of(state: TaskState) -> Skip:
@@ -184,7 +174,7 @@ def _skip_of(state: TaskState) -> Skip:
         state.id,
         float(similarity) if known else None,
         reason if isinstance(reason, str) else UNKNOWN,
-        state.own_skip is not None or (state.marks.get(marks.SKIPPED) == marks.YES and state.foreign_skips > 0),
+        _has_own_skip(state) or (state.marks.get(marks.SKIPPED) == marks.YES and state.foreign_skips > 0),
     )
 
 

@@ -85,7 +85,7 @@ class Review:
 
     def _gathered(self) -> Report:
         if self._plan is None:
-            return of_project(self._server, self._project, self._settings, self._progress, every=False)
+            return of_project(self._server, self._project, self._settings, self._progress)
         return planned(self._server, self._project, load_plan(self._plan), self._settings, self._progress)
 
     def _judge(self, mark: Mark) -> None:
