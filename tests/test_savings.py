@@ -7,7 +7,7 @@ from labelonce.savings import duration, savings
 from labelonce.settings import Settings
 
 
-def count(settings: Settings, lead_times=(), *, tasks=10, duplicates=4, annotators=1):
+def count(settings: Settings, lead_times=(), *, tasks=10, duplicates=4, annotators=1, labels_saved=None):
     return savings(
         tasks=tasks,
         duplicates=duplicates,
@@ -15,6 +15,7 @@ def count(settings: Settings, lead_times=(), *, tasks=10, duplicates=4, annotato
         annotators=annotators,
         lead_times=lead_times,
         settings=settings,
+        labels_saved=labels_saved,
     )
 
 
@@ -51,6 +52,27 @@ def test_zero_is_a_figure():
     assert (found.share_left, found.unique) == (1.0, 0)
 
 
+def test_tasks_that_get_more_labels_than_others():
+    """Of four duplicates three get one label and one gets three."""
+    found = count(Settings(seconds_per_label=10, hourly_rate=36, currency="CHF"), annotators=3, labels_saved=6)
+    assert (found.labels_saved, found.seconds_saved, found.cost_per_label) == (6, 60.0, pytest.approx(0.1))
+    rows = {name: (figure, remark) for name, figure, remark in savings_rows(found)}
+    assert rows["time saved"] == ("1 min 00 s", "10.0 s for each of 6 labels, as given")
+    assert rows["money saved"] == ("0.60 CHF", "36 CHF per hour")
+    assert count(Settings(), annotators=3).labels_saved == 12
+
+
+def test_quartiles():
+    found = count(Settings(), [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (found.quartiles, found.annotations) == ((2.0, 4.0), 5)
+    assert found.seconds_basis == "median of 5 annotations in this project, half of them between 2.0 and 4.0 s"
+    assert count(Settings(), [1.0, 2.0, 3.0]).quartiles is None
+    given = count(Settings(seconds_per_label=9), [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (given.quartiles, given.annotations) == (None, 0)
+    odd = count(Settings(), [0.0, -1.0, float("nan"), float("inf"), 7.0])
+    assert (odd.annotations, odd.seconds_per_label) == (1, 7.0)
+
+
 def test_rows():
     basis = "median of 1 annotation in this project"
     rows = list(savings_rows(count(Settings(hourly_rate=36), [1800.0], tasks=2000, duplicates=1234, annotators=2)))
@@ -58,7 +80,7 @@ def test_rows():
         ("tasks", "2,000", ""),
         ("left to label", "766", "38.3 % of the tasks"),
         ("duplicates", "1,234", "1,234 skipped"),
-        ("time saved", "1,234 h 00 min", f"1800.0 s per label, 2 annotators per task, {basis}"),
+        ("time saved", "1,234 h 00 min", f"1800.0 s for each of 2,468 labels, {basis}"),
         ("money saved", "44,424.00", "36 per hour"),
     ]
 

@@ -22,12 +22,15 @@ def savings_rows(found: Savings) -> Iterator[tuple[str, str, str]]:
     yield "tasks", f"{found.tasks:,}", ""
     yield "left to label", f"{found.unique:,}", f"{100 * found.share_left:.1f} % of the tasks"
     yield "duplicates", f"{found.duplicates:,}", f"{found.skipped:,} skipped" if found.skipped else ""
-    annotators = f", {found.annotators} annotators per task" if found.annotators > 1 else ""
     if found.seconds_saved is None or found.seconds_per_label is None:
         yield "time saved", "unknown", found.seconds_basis
     else:
-        per_label = f"{found.seconds_per_label:.1f} s per label{annotators}, {found.seconds_basis}"
-        yield "time saved", duration(found.seconds_saved), per_label
+        labels = "per label" if found.labels_saved == found.duplicates else f"for each of {found.labels_saved:,} labels"
+        yield (
+            "time saved",
+            duration(found.seconds_saved),
+            f"{found.seconds_per_label:.1f} s {labels}, {found.seconds_basis}",
+        )
     if found.money_saved is None:
         yield "money saved", "unknown", found.money_basis
     else:

@@ -4,6 +4,7 @@ A value comes from the command line, else from the environment, else from the co
 default. The command line builds its options from the fields below, so that a setting is declared once.
 """
 
+import math
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -326,7 +327,7 @@ def check(one: "Field[Any]", value: Any) -> None:
     Raises
     ------
     ConfigurationError
-        It is of another type, not among the choices, or too small.
+        It is of another type, not among the choices, too small, or endless where sums are made of it.
     """
     kind: type = one.metadata["kind"]
     choices, least = one.metadata["choices"], one.metadata["least"]
@@ -341,6 +342,8 @@ def check(one: "Field[Any]", value: Any) -> None:
         raise ConfigurationError(f"{one.name} = {value!r}: choose one of {', '.join(choices)}.")
     if least is not None and not value >= least:
         raise ConfigurationError(f"{one.name} = {value!r}: give {least:g} or more.")
+    if one.metadata["group"] == "savings" and kind is float and value == math.inf:
+        raise ConfigurationError(f"{one.name} = {value!r}: give a finite number.")
     if one.name == "eps":
         similarity_from(str(value))
     if one.name == "roi":
