@@ -139,13 +139,13 @@ def test_figures_are_those_of_the_report(opened):
     assert report.savings.money_basis in tiles(page)["Money saved"][1]
     assert page.locator("article.group").count() == len(GROUPS)
     second = page.locator("article.group").nth(1)
-    assert second.locator(".like").all_inner_texts() == ["80.0 %", "85.0 %", "99.0 %"]
-    assert second.locator(".why").all_inner_texts() == ["reason 201", "reason 202", "reason 203"]
+    assert second.locator(".like").all_text_contents() == ["80.0 %", "85.0 %", "99.0 %"]
+    assert second.locator(".why").all_text_contents() == ["reason 201", "reason 202", "reason 203"]
     assert second.locator("h3 a").get_attribute("href") == f"{SERVER}/projects/3/data?task=200"
-    assert second.locator(".size").first.inner_text().startswith("200 \N{MULTIPLICATION SIGN} 150 px, ")
+    assert second.locator(".size").first.text_content().startswith("200 \N{MULTIPLICATION SIGN} 150 px, ")
     assert page.locator(".card table").first.locator("tbody tr").count() == len(report.choices)
     assert [one.text_content() for one in page.locator(".present > *").all()] == ["60.0 % (now)", "14"]
-    assert page.locator(".least").all_inner_texts() == ["70.0 %", "least 80.0 %", "90.0 %", "not known"]
+    assert page.locator(".least").all_text_contents() == ["70.0 %", "least 80.0 %", "90.0 %", "not known"]
     page.locator("summary", has_text="Per run").click()
     assert page.locator("tr", has_text="2026-03-02").inner_text().split("\t") == [
         "2026-03-02", "7", "2", "24 s", "not known",
@@ -278,7 +278,7 @@ def test_hostile_names_are_text(opened):
     assert page.locator("script").count() == page.locator("style").count() == 1
     readable = HOSTILE.replace("\u202e", "\ufffd").replace("\x07", "\ufffd")
     assert page.inner_text("h1") == readable
-    assert page.locator(".why").inner_text() == readable
+    assert page.locator(".why").text_content() == readable
     assert page.evaluate("JSON.parse(document.querySelector('.skip').dataset.task)") == skip.task
     page.fill("#find", "2.jpg")
     assert page.inner_text("#count") == "1 of 2 groups"
@@ -353,7 +353,7 @@ def test_marks_are_sent_and_shown(browser):  # noqa: F811
     assert sent[0] == ("http://review.test/token/marks", "review", {"mark": "distinct", "one": 101, "other": 100})
     assert page.inner_text("#said") == "kept apart Try 75 %."
     first = page.locator(".skip").first
-    assert first.locator(".badge").inner_text() == "kept apart"
+    assert first.locator(".badge").text_content() == "kept apart"
     assert first.locator("button[data-mark]:enabled").count() == 0
     page.keyboard.press("d")
     page.keyboard.press("j")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from browser import browser  # noqa: F401 - a fixture
 from labelonce.cli import cli
 from labelonce.label_studio import marks
 from labelonce.label_studio.listing import read_all, read_reasons
@@ -19,7 +20,7 @@ from labelonce.progress import Progress
 from labelonce.reporting.content import SCHEMA, Choice, Group, Report, Skip
 from labelonce.reporting.gathering import choices, grouped
 from labelonce.reporting.tables import COLUMNS, as_dict, markdown, save_csv
-from labelonce.savings import savings
+from labelonce.savings import duration, savings
 from labelonce.settings import Settings
 from pictures import encoded, texture
 from studio import Person, own_skips
@@ -98,6 +99,65 @@ def test_a_project(run, project, tmp_path):
     said = run("report", "-p", number, "--markdown")
     assert f"leaves {len(tasks) - DUPLICATES} of {len(tasks)} images to label" in said
     assert f"[{min(skipped)}](<{owner.url}/projects/{number}/data?task={min(skipped)}>)" in said
+
+
+def test_a_browser_shows_what_the_json_says(run, project, tmp_path, browser):  # noqa: F811
+    owner, number, tasks = project
+    run("run", "-p", number)
+    for seconds, task in zip((4.0, 9.0), (one for one in tasks if not own_skips(owner, one)), strict=False):
+        owner.annotate(task, lead_time=seconds)
+    found = json.loads(run("report", "-p", number, "--json", "--html", "report.html", "--cost-per-label", "1.25"))
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    figures = {
+        one.locator("dt").text_content(): one.locator(".figure").text_content() for one in page.locator(".tile").all()
+    }
+    saved = found["savings"]
+    assert [figures[name] for name in ("Images", "Unique", "Duplicates")] == [
+        str(saved[name]) for name in ("tasks", "unique", "duplicates")
+    ]
+    assert figures["Share left"] == f"{100 * saved['share_left']:.1f} %"
+    assert figures["Time saved"] == duration(saved["seconds_saved"]) == "52 s"
+    assert figures["Money saved"] == f"{saved['money_saved']:.2f}" == "10.00"
+    assert table(page, "Least similarity") == [
+        [f"{one['similarity']:.1f} %{' (now)' if one['present'] else ''}", str(one["left"])] for one in found["choices"]
+    ]
+    for name in ("run", "day", "upload"):
+        assert table(page, name.capitalize()) == [
+            [
+                one["name"],
+                str(one["tasks"]),
+                str(one["duplicates"]),
+                duration(one["seconds_saved"]),
+                f"{one['money_saved']:.2f}",
+            ]
+            for one in found[f"{name}s"]
+        ]
+    shown = [
+        (
+            group.get_attribute("data-task"),
+            [one.get_attribute("data-task") for one in group.locator(".skip").all()],
+            group.locator(".like").all_text_contents(),
+            group.locator(".why").all_text_contents(),
+        )
+        for group in page.locator("article.group").all()
+    ]
+    assert shown == [
+        (
+            str(group["representative"]),
+            [str(skip["task"]) for skip in group["skips"]],
+            [f"{skip['similarity']:.1f} %" for skip in group["skips"]],
+            [skip["reason"] for skip in group["skips"]],
+        )
+        for group in found["groups"]
+    ]
+    page.close()
+
+
+def table(page, first: str) -> list[list[str]]:
+    """The rows of the table whose first column has this title."""
+    rows = page.locator("table", has=page.get_by_role("columnheader", name=first, exact=True, include_hidden=True))
+    return [row.locator("th, td").all_text_contents() for row in rows.locator("tbody tr").all()]
 
 
 def test_the_figures_are_those_of_the_export(run, project):
