@@ -327,7 +327,9 @@ def test_in_a_browser(browser, started, project):
     second.locator(f".skip[data-task='{duplicates[1]}']").get_by_role(
         "button", name="Make this the representative"
     ).click()
-    second.locator(f".skip[data-task='{duplicates[1]}'] .badge").wait_for()
+    group = second.locator(f"article[data-task='{head}']")
+    group.locator(".badge", has_text=f"task {duplicates[1]} stands for this group now. Load the page again").wait_for()
+    assert all(one.is_disabled() for one in group.locator("button[data-mark]").all())
     assert project.skipped() & set(project.tasks[:3]) == {head}
     page.close()
     second.close()

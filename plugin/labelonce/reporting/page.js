@@ -125,11 +125,19 @@
     if (next && skipsOf(next).length) compare(skipsOf(next)[0], isOver());
   }
 
+  function shut() {
+    const skip = shown;
+    shown = null;
+    dialog.close(); // which tells so later, when a quick hand may be elsewhere already
+    go(skip);
+  }
+
   dialog.addEventListener("close", () => {
     if (said) document.body.append(said);
-    if (!here("#filter")) go(shown); // a quick hand may be there before this is told
+    if (shown) go(shown); // closed by what the browser has for it, such as a gesture
+    shown = null;
   });
-  at("close").addEventListener("click", () => dialog.close());
+  at("close").addEventListener("click", shut);
   at("overlay").addEventListener("click", () => lay(!isOver()));
   at("blink").addEventListener("click", blink);
   at("slide").addEventListener("input", () => mix(at("slide").valueAsNumber));
@@ -184,7 +192,7 @@
 
   async function mark(kind, item) {
     if (kind !== "keep" && !item.matches(".skip, tr")) return;
-    const subjects = kind === "keep" ? partsOf(item) : [item];
+    const subjects = kind === "distinct" ? [item] : partsOf(item);  // the others decide about the whole group
     if (isDone(item) || subjects.some((one) => one.dataset.busy)) return;
     for (const one of subjects) one.dataset.busy = "1";
     say("Writing …");
@@ -195,6 +203,7 @@
         body: JSON.stringify(asked(kind, item)),
       });
       const told = await answer.json();
+      if (answer.ok && kind === "representative") told.text += ". Load the page again to go on with it.";
       if (answer.ok) for (const one of subjects) settle(one, told.text);
       say([told.text, told.advice].filter(Boolean).join(" "));
     } catch {
@@ -257,7 +266,13 @@
 
   function inDialog(key, target) {
     const moves = { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1) };
-    const acts = { j: () => turnGroup(1), k: () => turnGroup(-1), o: () => lay(!isOver()), b: () => isOver() && blink() };
+    const acts = {
+      j: () => turnGroup(1),
+      k: () => turnGroup(-1),
+      o: () => lay(!isOver()),
+      b: () => isOver() && blink(),
+      Escape: shut,
+    };
     if (target.matches("input") && key in moves) return null;
     return moves[key] ?? acts[key] ?? markOf(key, shown);
   }
