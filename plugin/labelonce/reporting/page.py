@@ -185,6 +185,7 @@ def _template() -> "Template":
         "percent": lambda value: "not known" if value is None else f"{value:.1f} %",
         "money": lambda value, currency: "not known" if value is None else amount(value, currency),
         "duration": lambda value: "not known" if value is None else duration(value),
+        "moment": lambda name: name.replace("T", " ").removesuffix("Z"),  # the caption says that it is UTC
         "storage": _storage,
         "exact": json.dumps,  # a task's id for the script: number or text, in ASCII
     }
