@@ -1,4 +1,4 @@
-"""What the page of a large project costs: `labelonce report --html` as a process of its own.
+"""What the report of a large project costs: `labelonce report` as a process of its own, with page, CSV and JSON.
 
     nice .venv/bin/python tests/benchmarks/report.py [--tasks 50000] [--html FILE] [--json FILE]
 
@@ -55,7 +55,7 @@ def rows(base: str, project: int, first: int, count: int) -> list[dict[str, Any]
 
 
 def main() -> None:
-    """Make the project, write the page, print figures."""
+    """Make the project, write the report, print figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=50_000)
     parser.add_argument("--html", type=Path, help="where to leave the page")
@@ -77,7 +77,8 @@ def main() -> None:
             "LABEL_STUDIO_API_KEY": label_studio.token,
             "LABELONCE_ALLOW_HOST": "127.0.0.1",
         }
-        command = [sys.executable, "-m", "labelonce", "report", "-p", str(project), "--html", str(page)]
+        files = ["--html", str(page), "--csv", str(Path(folder, "report.csv")), "--json"]
+        command = [sys.executable, "-m", "labelonce", "report", "-p", str(project), *files]
         started = time.monotonic()
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
