@@ -242,6 +242,21 @@ def test_what_the_text_of_a_skip_does_not_tell_is_read(labels):
     assert exact[alone].why == exact[person].why == {}
 
 
+def test_a_project_that_nobody_looked_at(run, project, tmp_path):
+    _, number, tasks = project
+    run("report", "-p", number, "--html", "report.html")
+    said = "Nobody has looked for duplicates here yet"
+    assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
+    done = CliRunner().invoke(cli, ["report", "-p", number, "--json"])
+    assert f"labelonce run --project {number}" in done.stderr
+    assert json.loads(done.stdout)["savings"]["unique"] == len(tasks)
+    run("run", "-p", number, "--eps", "100%", "--verify", "none")  # copies of other qualities stay apart
+    run("report", "-p", number, "--html", "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert said not in page
+    assert "No image is a duplicate of another" in page
+
+
 def test_tags_alone(run, project):
     _, number, tasks = project
     run("run", "-p", number, "--mark", "tags")

@@ -54,6 +54,9 @@ def report(
     found, source, tasks = _found(subject, settings, progress, pictured=html is not None)
     if html is not None:
         found = _write_page(html, found, source, tasks, settings, progress)
+    if found.undecided:
+        hint = f"Nobody has looked for duplicates in this project yet: labelonce run --project {found.project}"
+        click.echo(hint, err=True)
     if csv is not None:
         with writing(csv):
             tables.save_csv(found, csv)

@@ -127,6 +127,11 @@ class Report:
     bytes_saved: int | None = None
     bytes_of: int = 0
 
+    @property
+    def undecided(self) -> bool:
+        """Whether it is of a project that labelonce has never looked at."""
+        return self.applied and not self.runs and not self.groups
+
     def link(self, task: TaskId) -> str | None:
         """Address of a task in Label Studio; None for a file."""
         return None if self.project is None else f"{self.source}/projects/{self.project}/data?task={task}"
