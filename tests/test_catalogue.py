@@ -26,19 +26,12 @@ from labelonce.settings import Settings
 from labelonce.sources.memory import MemorySource
 from labelonce.store import ImageRecord
 from labelonce.tasks import Task
+from notes import Notes
 from pictures import encoded, texture
 
 MODEL = "a model"
 SOURCE = MemorySource({})
 DIMENSION = 40
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def message(self, text):
-        self.texts.append(text)
 
 
 @pytest.fixture

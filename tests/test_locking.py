@@ -21,6 +21,7 @@ from labelonce.label_studio.project import Project, read_project
 from labelonce.label_studio.server import Server
 from labelonce.locking import Holder, holder_from, project_lock
 from labelonce.progress import Progress
+from notes import Notes
 from proxy import Asked, Fault, Proxy
 from studio import Person
 
@@ -33,18 +34,6 @@ with project_lock(sys.argv[1], None, Progress(), command="sync"):
     print("locked", flush=True)
     sys.stdin.readline()
 """
-
-
-class Notes(Progress):
-    """Remembers the messages, and lets a test act on the first."""
-
-    def __init__(self, act: Callable[[], object] = lambda: None) -> None:
-        self.texts: list[str] = []
-        self._act = act
-
-    def message(self, text: str) -> None:
-        self.texts.append(text)
-        self._act()
 
 
 @pytest.fixture(autouse=True)

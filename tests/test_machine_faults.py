@@ -30,6 +30,7 @@ from labelonce.sources.folder import FolderSource
 from labelonce.syncing import sync
 from labelonce.syncing.mirror import LONGEST_RETRY, Mirror
 from labelonce.writing import whole
+from notes import Notes
 from pictures import encoded, texture
 from studio import Person
 
@@ -43,16 +44,6 @@ code=$?
 rm -rf "$content" && cp -a "$disk" "$content" && exit $code
 """
 MAIN = "from labelonce.cli import main; main()"
-
-
-class Notes(Progress):
-    """Remembers the messages."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.texts.append(text)
 
 
 @pytest.fixture(scope="module")

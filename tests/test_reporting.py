@@ -280,6 +280,10 @@ def test_a_plan_that_is_not_applied(run, project, tmp_path):
     assert found["choices"][0]["similarity"] == found["threshold"]
     assert found["choices"][0]["left"] == len(tasks) - DUPLICATES
     assert "data:image/" in (tmp_path / "plan.html").read_text(encoding="utf-8")
+    owner.import_tasks(int(number), [{"image": "later.jpg"}])  # the plan says nothing about it
+    again = json.loads(run("report", "plan.json", "--json", "--seconds-per-label", "9"))
+    assert again["savings"] == found["savings"]
+    assert again["savings"]["unique"] == again["choices"][0]["left"]
     assert "made for project" in run_fails(run, "report", "plan.json", "-p", "999999")
 
 

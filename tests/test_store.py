@@ -13,21 +13,11 @@ from labelonce.embedding.memory import Thumbnail
 from labelonce.images.regions import Region
 from labelonce.pipeline import make_plan
 from labelonce.planning import Role
-from labelonce.progress import Progress
 from labelonce.settings import Settings
 from labelonce.sources.memory import MemorySource
 from labelonce.store import ImageRecord, Store, place_of
+from notes import Notes
 from pictures import encoded, texture
-
-
-class Notes(Progress):
-    """Remembers the messages."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.texts.append(text)
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,8 @@ def main() -> None:
     if options.one:
         print(json.dumps(measured(np.load(options.one, mmap_mode="r"), options.engine)))
         return
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, Any]] = []
     for rows in sorted(int(rows) for rows in options.rows.split(",")):
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -9,7 +9,8 @@ from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from labelonce.reporting.content import Choice, Group, Period, Report
+from labelonce.reporting.content import Choice, Group, Report
+from labelonce.reporting.periods import moment_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ def whatif(report: Report) -> Chart | None:
 
 def over_time(report: Report) -> Chart | None:
     """Duplicates found so far, run by run; None before the second run."""
-    points = [(moment, one.duplicates) for one in report.runs if (moment := _moment(one)) is not None]
+    points = [(moment, one.duplicates) for one in report.runs if (moment := moment_of(one.name)) is not None]
     if len(points) < 2:
         return None
     moments = [moment for moment, _ in points]
@@ -98,13 +99,6 @@ def _name(place: int) -> str:
         return f"over {SIZES[place] - 1}"
     first, last = SIZES[place], SIZES[place + 1] - 1
     return str(first) if first == last else f"{first}-{last}"
-
-
-def _moment(period: Period) -> datetime | None:
-    try:
-        return datetime.fromisoformat(period.name.replace("Z", "+00:00")).replace(tzinfo=None)
-    except ValueError:
-        return None
 
 
 def _whatif(axes: "Axes", colours: Colours, steps: list[Choice], tasks: int) -> None:

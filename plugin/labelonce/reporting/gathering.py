@@ -1,10 +1,9 @@
 """A project as it is, or a plan of what would be → a report."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,8 @@ def of_project(server: Server, project: Project, settings: Settings, progress: P
     """
     states = read_reasons(server, project.id, progress)
     skips = {state.id: _skip_of(state) for state in states.values() if _is_duplicate(state)}
-    found = _saved(server, project, settings, states, skips)
+    skipped = sum(skip.skipped for skip in skips.values())
+    found = _saved(server, project, settings, states, skips, tasks=len(states), skipped=skipped)
     groups = _groups(states, skips)
     runs, days, uploads = periods([_row(state, state.id in skips) for state in states.values()], found)
     return Report(
@@ -82,7 +82,7 @@ def of_plan(plan: Plan, found: Savings, *, title: str | None = None) -> Report:
 
 
 def planned(server: Server, project: Project, plan: Plan, settings: Settings, progress: Progress) -> Report:
-    """Report what a plan for a project would do; who works on a task is asked of the server.
+    """Report what a plan for a project would do; how many people label a task is asked of the server.
 
     Raises
     ------
@@ -90,9 +90,9 @@ def planned(server: Server, project: Project, plan: Plan, settings: Settings, pr
         The server failed.
     """
     states = read_reasons(server, project.id, progress)
-    duplicates = [one for one in plan.decisions if one.role is Role.DUPLICATE]
-    skips = {one.task: Skip(one.task, one.similarity, one.reason, False) for one in duplicates}
-    return of_plan(plan, _saved(server, project, settings, states, skips), title=project.title)
+    duplicates = [int(one.task) for one in plan.decisions if one.role is Role.DUPLICATE]
+    found = _saved(server, project, settings, states, duplicates, tasks=len(plan.decisions), skipped=0)
+    return of_plan(plan, found, title=project.title)
 
 
 def weighed(report: Report, sizes: Mapping[TaskId, int]) -> Report:
@@ -144,13 +144,21 @@ def _groups(states: Mapping[int, TaskState], skips: Mapping[int, Skip]) -> tuple
 
 
 def _saved(
-    server: Server, project: Project, settings: Settings, states: Mapping[int, TaskState], skips: Mapping[Any, Skip]
+    server: Server,
+    project: Project,
+    settings: Settings,
+    states: Mapping[int, TaskState],
+    duplicates: Collection[int],
+    *,
+    tasks: int,
+    skipped: int,
 ) -> Savings:
+    overlaps = (states[task].overlap if task in states else project.maximum_annotations for task in duplicates)
     return savings(
-        tasks=len(states),
-        duplicates=len(skips),
-        skipped=sum(skip.skipped for skip in skips.values()),
-        labels_saved=sum(states[task].overlap if task in states else project.maximum_annotations for task in skips),
+        tasks=tasks,
+        duplicates=len(duplicates),
+        skipped=skipped,
+        labels_saved=sum(overlaps),
         annotators=project.maximum_annotations,
         lead_times=lead_times(server, project.id) if settings.seconds_per_label is None else (),
         settings=settings,

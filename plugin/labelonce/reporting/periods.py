@@ -37,8 +37,8 @@ def periods(rows: Sequence[Row], found: Savings) -> tuple[tuple[Period, ...], tu
     found
         What a label takes and costs; the same for all periods.
     """
-    made = sorted(((moment, row) for row in rows if (moment := _moment(row.created_at))), key=lambda one: one[0])
-    decided = ((moment, row) for row in rows if row.decided_at and (moment := _moment(row.decided_at)))
+    made = sorted(((moment, row) for row in rows if (moment := moment_of(row.created_at))), key=lambda one: one[0])
+    decided = ((moment, row) for row in rows if row.decided_at and (moment := moment_of(row.decided_at)))
     uploads: list[tuple[str, Row]] = []
     last: datetime | None = None
     name = ""
@@ -75,7 +75,8 @@ def _summed(named: Iterable[tuple[str, Row]], found: Savings) -> tuple[Period, .
     )
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
+    """A time or a day in ISO 8601, in UTC; None where it cannot be read."""
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 knows no Z
         return found.replace(tzinfo=found.tzinfo or timezone.utc).astimezone(timezone.utc)
