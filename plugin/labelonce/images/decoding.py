@@ -70,7 +70,9 @@ class Picture:
     sharpness: float
 
 
-def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None = None) -> Picture:
+def decode(
+    data: bytes, *, max_pixels: int = 170_000_000, region: Region | None = None, long_side: int = LONG_SIDE
+) -> Picture:
     """Decode an image file.
 
     Orientation by EXIF is applied, transparency is laid on mid-grey, values of more than 8 bits are stretched from
@@ -97,6 +99,8 @@ def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None 
         Larger images are refused by their header, before any memory is taken for pixels.
     region
         The part of the upright image that counts; None takes the whole.
+    long_side
+        Largest long side of `Picture.rgb`, pixels. The digest depends on it: only digests of one long side compare.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None 
     if not data:
         raise ImageUnreadable("the file is empty")
     try:
-        return _decode(data, max_pixels, region)
+        return _decode(data, max_pixels, region, long_side)
     except ImageUnreadable:
         raise
     except MemoryError:
@@ -119,7 +123,7 @@ def decode(data: bytes, *, max_pixels: int = 170_000_000, region: Region | None 
         raise ImageUnreadable(_reason(error)) from error
 
 
-def _decode(data: bytes, max_pixels: int, region: Region | None) -> Picture:
+def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int) -> Picture:
     if len(data) > _MOST_EXIF << 16 and data.count(b"Exif\0\0") > _MOST_EXIF:
         raise ImageUnreadable(f"too costly: more than {_MOST_EXIF} parts of EXIF")
     with _quiet():
@@ -135,17 +139,20 @@ def _decode(data: bytes, max_pixels: int, region: Region | None) -> Picture:
         orientation = None
         if isinstance(image, JpegImagePlugin.JpegImageFile):  # MPO too
             orientation = _orientation(image)
-            image.draft("RGB", _least_size(image.size, region, orientation))
+            image.draft("RGB", _least_size(image.size, region, orientation, long_side))
             if _scans(data) > _MOST_SCANS:
                 raise ImageUnreadable(f"too costly: a JPEG of more than {_MOST_SCANS} scans")
     # libjpeg holds the whole of what comes in several scans, however much it is reduced
     pixels = width * height if image.info.get("progressive") else image.width * image.height
     with _room.taken(pixels):
-        return _loaded(image, width, height, orientation, region)
+        return _loaded(image, (width, height), orientation, region, long_side)
 
 
-def _loaded(image: Image.Image, width: int, height: int, orientation: int | None, region: Region | None) -> Picture:
-    """The picture of a file whose header was read; `width` and `height` are the file's own."""
+def _loaded(
+    image: Image.Image, size: tuple[int, int], orientation: int | None, region: Region | None, long_side: int
+) -> Picture:
+    """The picture of a file whose header was read; the size is the file's own."""
+    width, height = size
     with _quiet() if image.format == "TIFF" else nullcontext():  # only its reader warns while it decodes
         image.load()
     if orientation is None:
@@ -160,7 +167,7 @@ def _loaded(image: Image.Image, width: int, height: int, orientation: int | None
         left, top, right, bottom = region.box(width, height)
         width, height = right - left, bottom - top
         upright = upright.crop(region.box(*upright.size))
-    rgb, digest = _pixels(upright, f"{width}x{height}")
+    rgb, digest = _pixels(upright, f"{width}x{height}", long_side)
     return Picture(width, height, rgb, digest, _sharpness(rgb))
 
 
@@ -211,12 +218,12 @@ def _orientation(image: Image.Image) -> int:
     return found
 
 
-def _least_size(size: tuple[int, int], region: Region | None, orientation: int) -> tuple[int, int]:
+def _least_size(size: tuple[int, int], region: Region | None, orientation: int, long_side: int) -> tuple[int, int]:
     """What libjpeg's reduced decoding must leave of the file's sides, so that the long side of the region is enough."""
     shares = (1.0, 1.0) if region is None else (region.width / 100, region.height / 100)
     if orientation in _SIDEWAYS:
         shares = shares[1], shares[0]
-    scale = LONG_SIDE / max(side * share for side, share in zip(size, shares, strict=True))
+    scale = long_side / max(side * share for side, share in zip(size, shares, strict=True))
     return math.ceil(size[0] * scale), math.ceil(size[1] * scale)
 
 
@@ -267,27 +274,27 @@ def _reason(error: Exception) -> str:
     return f"damaged: {text or type(error).__name__}"
 
 
-def _pixels(image: Image.Image, size: str) -> tuple[NDArray[np.uint8], str]:
+def _pixels(image: Image.Image, size: str, long_side: int) -> tuple[NDArray[np.uint8], str]:
     """Reduced RGB and the digest of all pixels of an upright image."""
     if image.mode in _DEEP or image.mode.startswith("I;16"):
         digest = _digest(image, size)
-        return np.asarray(_reduced(Image.fromarray(_stretched(image))).convert("RGB")), digest
+        return np.asarray(_reduced(Image.fromarray(_stretched(image)), long_side).convert("RGB")), digest
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
             digest = _digest(image, size)
-            small = _reduced(image)
+            small = _reduced(image, long_side)
             ground = Image.new("RGBA", small.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
             return np.asarray(Image.alpha_composite(ground, small).convert("RGB")), digest
     if image.mode in ("CMYK", "LAB"):  # several values have one RGB, so the digest is taken first
         digest = _digest(image, size)
-        return np.asarray(_reduced(image.convert("RGB"))), digest
+        return np.asarray(_reduced(image.convert("RGB"), long_side)), digest
     if image.mode != "RGB":
         image = image.convert("RGB")
     if image.width * image.height > _AT_ONCE:
-        return _shrunk(np.asarray(image.reduce(max(1, max(image.size) // LONG_SIDE)))), _digest(image, size)
+        return _shrunk(np.asarray(image.reduce(max(1, max(image.size) // long_side))), long_side), _digest(image, size)
     whole = np.asarray(image)
-    return _shrunk(whole), _digest_of(f"{size} RGB {image.width}x{image.height}", (whole.data,))
+    return _shrunk(whole, long_side), _digest_of(f"{size} RGB {image.width}x{image.height}", (whole.data,))
 
 
 def _digest(image: Image.Image, size: str) -> str:
@@ -310,21 +317,21 @@ def _digest_of(header: str, strips: Iterable[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    """The picture with its long side at most `LONG_SIDE`."""
-    scale = LONG_SIDE / max(image.size)
+def _reduced(image: Image.Image, long_side: int) -> Image.Image:
+    """The picture with its long side at most so many pixels."""
+    scale = long_side / max(image.size)
     if scale >= 1:
         return image
     width, height = (max(1, round(side * scale)) for side in image.size)
     return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def _shrunk(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrunk(rgb: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     """`_reduced` for plain RGB, much cheaper: whole steps are means, the rest is bilinear.
 
     What aliases in the last step lies above the frequencies that are left at half the size.
     """
-    scale = LONG_SIDE / max(rgb.shape)
+    scale = long_side / max(rgb.shape)
     if scale >= 1:
         return rgb
     height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
