@@ -125,9 +125,14 @@ def align_pixels(a: Features, b: Features) -> Alignment:
     scale = float(np.sqrt(abs(np.linalg.det(onto_b[:, :2]))))
     if not 1e-3 < scale < 1e3:
         return Alignment(None)
-    transform = np.asarray(cv2.invertAffineTransform(onto_b), np.float64)
+    transform = inverse(onto_b)
     overlap = _overlap(transform, (a_width, a_height), (b_width, b_height))
     return Alignment(transform, scale=1 / scale, overlap=overlap)
+
+
+def inverse(transform: Transform) -> Transform:
+    """How `a` lies on `b`, where `transform` says how `b` lies on `a`."""
+    return np.asarray(cv2.invertAffineTransform(transform), np.float64)
 
 
 def _matches(a: Features, b: Features, strongest: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -147,8 +152,7 @@ def _overlap(transform: Transform, a: tuple[int, int], b: tuple[int, int]) -> tu
 
     Counted on a grid of points: OpenCV's `intersectConvexConvex` is wrong on nearly coincident outlines.
     """
-    back = np.asarray(cv2.invertAffineTransform(transform), np.float64)
-    return _inside(back, a, b), _inside(transform, b, a)
+    return _inside(inverse(transform), a, b), _inside(transform, b, a)
 
 
 def _inside(transform: Transform, source: tuple[int, int], target: tuple[int, int]) -> float:

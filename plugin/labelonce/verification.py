@@ -4,11 +4,11 @@ An embedding proposes pairs that look alike; here they are laid on each other. T
 measured on near-duplicate corpora with truth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from labelonce.change import Change, changed_area
 from labelonce.features import Features
-from labelonce.geometry import Alignment, align_corners, align_pixels, fill
+from labelonce.geometry import Alignment, Transform, align_corners, align_pixels, fill, inverse
 from labelonce.levels import Rules
 
 VERIFICATION_VERSION = 3  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
@@ -38,6 +38,8 @@ class Verdict:
         Share of each picture, 0 to 1, that lies inside the other.
     change
         What differs after alignment; None where nothing was compared.
+    transform
+        (2, 3) float64. How the second picture lies on the first one, as in `Alignment`; None where that is not known.
     """
 
     accepted: bool
@@ -46,6 +48,7 @@ class Verdict:
     inliers: int = 0
     overlap: tuple[float, float] = (0.0, 0.0)
     change: Change | None = None
+    transform: Transform | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """The reason with its figures, for a person."""
@@ -74,10 +77,14 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules) -> Verdict
     rules
         The thresholds.
     """
-    if (b.size, b.jpeg) < (a.size, a.jpeg):
-        a, b = b, a
     percent = 100 * max(-1.0, min(1.0, similarity))
-    return _as_they_lie(a, b, percent, rules) or _by_corners(a, b, percent, rules)
+    swapped = (b.size, b.jpeg) < (a.size, a.jpeg)
+    if swapped:
+        a, b = b, a
+    found = _as_they_lie(a, b, percent, rules) or _by_corners(a, b, percent, rules)
+    if swapped and found.transform is not None:
+        return replace(found, transform=inverse(found.transform), overlap=found.overlap[::-1])
+    return found
 
 
 def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verdict | None:
@@ -95,8 +102,10 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
     if change.agreement < max(IN_PLACE, rules.agreement):
         return None
     if change.area <= min(rules.change, rules.plain_change):
-        return Verdict(True, "same frame", percent, 0, alignment.overlap, change)
-    return Verdict(False, "changed", percent, 0, alignment.overlap, change) if change.area > rules.change else None
+        return Verdict(True, "same frame", percent, 0, alignment.overlap, change, alignment.transform)
+    if change.area > rules.change:
+        return Verdict(False, "changed", percent, 0, alignment.overlap, change, alignment.transform)
+    return None
 
 
 def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdict:
@@ -104,7 +113,7 @@ def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdi
     missing = _missing(found, rules)
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
-        return plain or Verdict(False, missing, percent, found.inliers, found.overlap)
+        return plain or Verdict(False, missing, percent, found.inliers, found.overlap, None, found.transform)
     return _compared(a, b, percent, found, "geometry", rules.change, rules.agreement)
 
 
@@ -135,7 +144,7 @@ def _compared(
         accepted, reason = False, "agreement"
     elif change.area > limit:
         accepted, reason = False, "changed"
-    return Verdict(accepted, reason, percent, found.inliers, found.overlap, change)
+    return Verdict(accepted, reason, percent, found.inliers, found.overlap, change, found.transform)
 
 
 def _change(a: Features, b: Features, found: Alignment) -> Change:

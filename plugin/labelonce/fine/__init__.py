@@ -1,0 +1,91 @@
+"""The fine look: is there anything in two aligned pictures that somebody may label in one and not in the other?
+
+Pictures are compared at a resolution at which small things are seen, where the verification before it sees thumbnails.
+One changed word, digit, scratch or colour tells them apart; what copying does to a picture (compression, scaling,
+noise, blur, sharpening, light) does not.
+
+    laying       both on one grid, aligned to a fraction of a pixel
+    rim          what an editor filled up along the rim has no say
+    light        in one light, and equally sharp
+    structure    where structure differs by more than copying explains
+    colour       where the colour is another
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from labelonce.fine.colour import recoloured
+from labelonce.fine.laying import Mask, Plane, Rgb, gray, lay
+from labelonce.fine.light import equally_sharp, in_one_light
+from labelonce.fine.rim import filled, without_rim
+from labelonce.fine.structure import Differing, differing
+from labelonce.geometry import Transform
+
+EVIDENCE = 60.0  # of one region, above which it differs; see `structure`
+COLOUR = 0.002  # share of the overlap, above which another colour tells pictures apart
+COARSE = 4  # times smaller: soft things of little contrast are seen there
+LEAST_COARSE = 48  # pixels of the shorter side
+LEAST_OVERLAP = 100  # pixels
+
+__all__ = ["COLOUR", "EVIDENCE", "Difference", "look"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What two pictures differ in.
+
+    Parameters
+    ----------
+    structure
+        Evidence of the region that tells most, as a multiple of the limit: above 1 the pictures differ.
+    colour
+        Share of the overlap that has another colour, as a multiple of the limit.
+    boxes
+        Left, top, width and height of the places that differ, in percent of the first picture; the largest first.
+    """
+
+    structure: float
+    colour: float
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return max(self.structure, self.colour) <= 1
+
+
+def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
+    """Compare two pictures closely.
+
+    Pure and deterministic.
+
+    Parameters
+    ----------
+    a, b
+        (h, w, 3) uint8 RGB, of any sizes.
+    transform
+        (2, 3) float64. From pixels of `b` to pixels of `a`, to within a few pixels.
+    """
+    laid = lay(a, b, transform)
+    inside = without_rim(laid.inside)
+    for one in (laid.a, laid.b):
+        inside = inside & (1 - filled(one))
+    if cv2.countNonZero(inside) < LEAST_OVERLAP:
+        return Difference(np.inf, 0.0)
+    one, other = in_one_light(laid.a, laid.b, inside)
+    colour = recoloured(one, other, inside)
+    planes = equally_sharp(gray(one), gray(other), inside)
+    structure = differing(planes[0], planes[1], inside, EVIDENCE * laid.scale)
+    if structure.evidence <= EVIDENCE and min(inside.shape) >= COARSE * LEAST_COARSE:
+        coarse = _coarse(planes[0], planes[1], inside)
+        structure = max(structure, coarse, key=lambda found: found.evidence)
+    return Difference(structure.evidence / (EVIDENCE * laid.scale), colour.share / (COLOUR * laid.scale))
+
+
+def _coarse(a: Plane, b: Plane, inside: Mask) -> Differing:
+    """What is too soft for small windows."""
+    size = inside.shape[1] // COARSE, inside.shape[0] // COARSE
+    small = [np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (a, b, inside)]
+    return differing(small[0].astype(np.float32), small[1].astype(np.float32), small[2].astype(np.uint8), EVIDENCE)

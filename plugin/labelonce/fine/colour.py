@@ -1,0 +1,122 @@
+"""Where two aligned pictures in one light differ in colour or shade: a shirt in red and the same shirt in blue.
+
+Structure says nothing of it: the folds are the same. A tint of the whole picture, within bounds, is the light's.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from labelonce.fine.laying import Mask, Plane, Rgb
+
+LONG_SIDE = 320  # pixels at which colours are compared; JPEG keeps them at half the resolution anyway
+SOFT = 1.5  # pixels, standard deviation
+GAINS = (0.85, 1.18)  # of each channel: white balance
+OFFSETS = (-10.0, 10.0)  # grey levels of each channel
+HUE = 14.0  # levels of a or b of Lab that are another colour
+SHADE = 34.0  # levels of L of Lab that are another shade
+MONOCHROME = 4.0  # levels of a or b up to which a picture is without colour
+THIN = 3  # pixels: what is thinner is an edge that lies beside its counterpart
+_SAMPLES, _ROUNDS = 2000, 3
+
+
+@dataclass(frozen=True)
+class Recoloured:
+    """Where two pictures differ in colour.
+
+    Parameters
+    ----------
+    share
+        Of the largest region of another colour or shade, of the overlap, 0 to 1.
+    regions
+        (h, w) uint8 on the reduced grid, 1 where the colour or shade is another; None where nothing is.
+    """
+
+    share: float = 0.0
+    regions: NDArray[np.uint8] | None = None
+
+
+def recoloured(a: Rgb, b: Rgb, inside: Mask) -> Recoloured:
+    """Find the regions of another colour of two pictures on one grid and in one light.
+
+    A greyscale copy has the shades of the coloured picture, in its own light: nothing else is asked of its colours,
+    unless the coloured picture has one colour only, which may be what tells it from the grey one.
+
+    Parameters
+    ----------
+    a, b
+        (h, w, 3) uint8 RGB.
+    inside
+        (h, w) uint8, 1 where both have pixels.
+    """
+    scale = min(1.0, LONG_SIDE / max(inside.shape))
+    size = max(1, round(inside.shape[1] * scale)), max(1, round(inside.shape[0] * scale))
+    mask = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    mask = np.asarray(cv2.erode(255 * mask, np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+    seen = mask > 0
+    if not seen.any():
+        return Recoloured()
+    one, other = (_soft(rgb, size) for rgb in (a, b))
+    lab_a, lab_b = _lab(one), _lab(_tinted(other, one, seen))
+    shade, green, blue = cv2.split(cv2.absdiff(lab_a, lab_b))
+    hue = cv2.max(green, blue)
+    gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
+    if gray_a != gray_b and _colourful(lab_b if gray_a else lab_a, seen):
+        hue = np.zeros_like(hue)
+    differs = np.asarray(((hue > HUE) | (shade > SHADE)) & seen, np.uint8)
+    differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8)), np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(differs)
+    if count < 2:
+        return Recoloured()
+    return Recoloured(int(stats[1:, cv2.CC_STAT_AREA].max()) / int(seen.sum()), differs)
+
+
+def _soft(rgb: Rgb, size: tuple[int, int]) -> Plane:
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), SOFT), np.float32)
+
+
+def _lab(rgb: Plane) -> Rgb:
+    return np.asarray(cv2.cvtColor(cv2.convertScaleAbs(np.clip(rgb, 0, 255)), cv2.COLOR_RGB2LAB), np.uint8)
+
+
+def _monochrome(lab: Rgb, mask: Mask) -> bool:
+    low, high = np.array([0, 128 - MONOCHROME, 128 - MONOCHROME]), np.array([255, 128 + MONOCHROME, 128 + MONOCHROME])
+    plain = cv2.bitwise_and(cv2.inRange(lab, low, high), mask)
+    return cv2.countNonZero(plain) >= 0.998 * cv2.countNonZero(mask)
+
+
+def _colourful(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
+    """Whether there are colours on both sides of grey, or several: then a grey copy has lost them all."""
+    chroma = lab[..., 1:][seen].astype(np.float32) - 128
+    strong = chroma[np.hypot(*chroma.T) > 10]
+    if len(strong) < 0.02 * len(chroma):
+        return True  # next to nothing to lose
+    sector = np.bincount((np.degrees(np.arctan2(*strong.T)) // 30).astype(int) % 12, minlength=12) / len(strong)
+    main = int(sector.argmax())
+    return float(sector[[(main + step) % 12 for step in range(2, 11)]].sum()) > 0.1
+
+
+def _tinted(source: Plane, target: Plane, seen: NDArray[np.bool_]) -> Plane:
+    """`source` with the white balance of `target`, as far as that is one of the whole picture and within bounds."""
+    step = max(1, round((seen.size / _SAMPLES) ** 0.5))
+    some = seen[::step, ::step]
+    sources, targets = source[::step, ::step][some], target[::step, ::step][some]
+    made = source.copy()
+    for x, y, channel in zip(sources.T, targets.T, range(3), strict=True):
+        fair = (x > 8) & (x < 247) & (y > 8) & (y < 247)
+        x, y = (x[fair], y[fair]) if fair.sum() > 50 else (x, y)
+        weight, gain, offset = np.ones_like(x), 1.0, 0.0
+        for _ in range(_ROUNDS):
+            total = float(weight.sum())
+            mean, aim = float(weight @ x) / total, float(weight @ y) / total
+            ridge = 20.0 * total
+            spread = weight * (x - mean)
+            gain = float(np.clip((float(spread @ (y - aim)) + ridge) / (float(spread @ (x - mean)) + ridge), *GAINS))
+            offset = float(np.clip(aim - gain * mean, *OFFSETS))
+            residual = np.abs(y - gain * x - offset)
+            weight = 1 / (1 + (residual / max(2.0, 2.5 * float(np.median(residual)))) ** 2) ** 2
+        made[..., channel] = gain * made[..., channel] + offset
+    return made

@@ -1,0 +1,187 @@
+"""Two pictures and how one lies on the other → both on one grid, aligned to a fraction of a pixel.
+
+The transform of the verification was found in thumbnails, a pixel of which may be ten of these. It is refined by
+Gauss-Newton steps on the pixels where the structure is strongest (Lucas and Kanade, 1981), with a gain and an offset
+for the light, and a robust weight, so that content that changed does not pull.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from labelonce.geometry import Transform, inverse
+
+ENLARGED_TO = 256  # pixels: long side up to which pictures are enlarged by whole factors, to have room for the windows
+LARGEST_FACTOR = 3
+POINTS = 4000  # of strong structure that the alignment rests on
+LEAST_POINTS = 30
+STEEP = 4.0  # squared grey levels a pixel: fainter gradients are noise
+STEPS = 8
+STILL = 0.02  # pixels: what moves less has arrived
+FARTHEST = 0.04  # of the long side that a refinement may move a corner of the picture: farther, it has lost its way
+_SAME_SCALE = 0.02
+
+Rgb = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Two pictures on the grid of the coarser one.
+
+    Parameters
+    ----------
+    a, b
+        (h, w, 3) uint8 RGB. Which of the two is the grid's own depends on their resolutions.
+    inside
+        (h, w) uint8. 1 where both have pixels.
+    scale
+        Long side of the grid over that of the picture that is its own: above 1 where small pictures are enlarged.
+    swapped
+        Whether `a` is the second picture.
+    """
+
+    a: Rgb
+    b: Rgb
+    inside: Mask
+    scale: float
+    swapped: bool
+
+
+def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
+    """Lay one picture on another; the finer one is brought down to the coarser.
+
+    Parameters
+    ----------
+    a, b
+        (h, w, 3) uint8 RGB, of any sizes.
+    transform
+        (2, 3) float64. From pixels of `b` to pixels of `a`.
+    refined
+        Whether the transform may be a few pixels off.
+    """
+    factor = int(np.clip(ENLARGED_TO // max(*a.shape[:2], *b.shape[:2]), 1, LARGEST_FACTOR))
+    if factor > 1:
+        a, b = (
+            np.asarray(cv2.resize(one, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
+            for one in (a, b)
+        )
+        transform = rescaled(transform, (factor, factor), (factor, factor))
+    scale = abs(float(np.linalg.det(transform[:, :2]))) ** 0.5
+    swapped = scale > 1 + _SAME_SCALE
+    if swapped:
+        a, b, transform, scale = b, a, inverse(transform), 1 / scale
+    if scale < 1 - _SAME_SCALE:
+        before = b.shape
+        size = max(1, round(before[1] * scale)), max(1, round(before[0] * scale))
+        b = np.asarray(cv2.resize(b, size, interpolation=cv2.INTER_AREA), np.uint8)
+        transform = rescaled(transform, (1, 1), (size[0] / before[1], size[1] / before[0]))
+    if refined:
+        transform = _refined(gray(a), gray(b), transform)
+    height, width = a.shape[:2]
+    inside = cv2.warpAffine(np.ones(b.shape[:2], np.uint8), transform, (width, height), flags=cv2.INTER_NEAREST)
+    if b.shape == a.shape and np.array_equal(transform, np.eye(2, 3)):
+        return Laid(a, b, np.asarray(inside, np.uint8), factor, swapped)
+    moved = cv2.warpAffine(b, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return Laid(a, np.asarray(moved, np.uint8), np.asarray(inside, np.uint8), factor, swapped)
+
+
+def rescaled(transform: Transform, a: tuple[float, float], b: tuple[float, float]) -> Transform:
+    """The transform between pictures that are so many times as wide and high as those that it was made for."""
+    return np.asarray((_enlarging(a) @ np.vstack([transform, [0, 0, 1]]) @ np.linalg.inv(_enlarging(b)))[:2])
+
+
+def gray(rgb: Rgb) -> Plane:
+    """(h, w) float32 grey levels."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def _enlarging(factor: tuple[float, float]) -> NDArray[np.float64]:
+    x, y = factor  # pixels are places in the middle of their area
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def _refined(a: Plane, b: Plane, transform: Transform) -> Transform:
+    """The transform, a few pixels better; as it was where that cannot be found out.
+
+    Where the pictures are large it is found in small ones first, so that it may be farther off.
+    """
+    long_side = max(a.shape)
+    if long_side > 2 * ENLARGED_TO:
+        smaller = [
+            np.asarray(cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
+            for one in (a, b)
+        ]
+        ratios = [
+            (s.shape[1] / one.shape[1], s.shape[0] / one.shape[0]) for s, one in zip(smaller, (a, b), strict=True)
+        ]
+        coarse = _refined(smaller[0], smaller[1], rescaled(transform, *ratios))
+        transform = rescaled(coarse, *((1 / x, 1 / y) for x, y in ratios))
+    soft_a, soft_b = (np.asarray(cv2.GaussianBlur(one, (0, 0), 1.0), np.float32) for one in (a, b))
+    x, y = _strong(soft_a)
+    if len(x) < LEAST_POINTS:
+        return transform
+    height, width = a.shape
+    across, down = _gradients(soft_b)
+    level = soft_a[y, x]
+    places = np.stack([x, y, np.ones_like(x)], 1).astype(np.float64)
+    middle = np.stack([x / width - 0.5, y / height - 0.5], 1).astype(np.float32)
+    start = found = inverse(transform)
+    gain, offset = 1.0, 0.0
+    for _ in range(STEPS):
+        at_x, at_y = (places @ found.T).astype(np.float32).T
+        inside = (at_x > 1) & (at_y > 1) & (at_x < b.shape[1] - 2) & (at_y < b.shape[0] - 2)
+        if np.count_nonzero(inside) < LEAST_POINTS:
+            return transform
+        value, dx, dy = (cv2.remap(one, at_x[None], at_y[None], cv2.INTER_LINEAR)[0] for one in (soft_b, across, down))
+        residual = level - gain * value - offset
+        spread = max(1.5, 2.2 * float(np.median(np.abs(residual[inside]))))
+        weight = inside / (1 + (residual / spread) ** 2) ** 2
+        dx, dy = gain * dx, gain * dy
+        u, v = middle.T
+        columns = np.stack([dx * u, dx * v, dx, dy * u, dy * v, dy, value / 64, np.ones_like(value)], 1)
+        normal = columns.T @ (columns * weight[:, None]) + 1e-3 * float(weight.sum()) * np.eye(8)
+        step = np.linalg.solve(normal, columns.T @ (weight * residual))
+        motion = step[:6].reshape(2, 3)
+        found = found + np.column_stack(
+            [motion[:, 0] / width, motion[:, 1] / height, motion[:, 2] - (motion[:, 0] + motion[:, 1]) / 2]
+        )
+        gain, offset = float(np.clip(gain + step[6] / 64, 0.3, 3)), offset + float(step[7])
+        if np.abs(motion * (0.5, 0.5, 1)).max() < STILL:
+            break
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]).T
+    if not np.isfinite(found).all() or np.abs((found - start) @ corners).max() > FARTHEST * long_side + 3:
+        return transform
+    return inverse(found)
+
+
+def _gradients(plane: Plane) -> tuple[Plane, Plane]:
+    """Grey levels a pixel, to the right and down."""
+    return (
+        np.asarray(cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32),
+        np.asarray(cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32),
+    )
+
+
+def _strong(plane: Plane) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places, x and y, of the strongest gradients: one for each small cell, so that they lie everywhere."""
+    dx, dy = _gradients(plane)
+    steep = np.asarray(dx * dx + dy * dy, np.float32)
+    side = max(4, int((plane.size / POINTS) ** 0.5))
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    if rows < 2 or columns < 2:
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing
+    blocks = steep[: rows * side, : columns * side].reshape(rows, side, columns, side).transpose(0, 2, 1, 3)
+    cells = blocks.reshape(rows * columns, side * side)
+    best = cells.argmax(axis=1)
+    y, x = (
+        np.repeat(np.arange(rows), columns) * side + best // side,
+        np.tile(np.arange(columns), rows) * side + best % side,
+    )
+    fine = cells[np.arange(len(best)), best] > STEEP
+    rim = (x > 1) & (y > 1) & (x < plane.shape[1] - 2) & (y < plane.shape[0] - 2)
+    return x[fine & rim], y[fine & rim]
