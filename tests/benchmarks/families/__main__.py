@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # the folder of the package instead of the package itself
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Python put the package here instead of its folder
 
 from families.run import main
 

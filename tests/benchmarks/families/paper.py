@@ -1,4 +1,4 @@
-"""Documents: forms, invoices, pages and lines of text, handwriting, receipts, and pages with next to nothing on them."""
+"""Documents: forms, invoices, pages and lines of text, handwriting, receipts, nearly blank pages."""
 
 from collections.abc import Callable, Sequence
 

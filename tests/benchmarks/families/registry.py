@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from families import paper, science, screens, small, things
+from families import drawn, paper, scenes, science, screens, sheets, small, things
 from families.copies import write_copies
 from families.drawing import Family, Pixels, Random
 
 FAMILIES: dict[str, Family] = {
     **paper.FAMILIES,
+    **sheets.FAMILIES,
     **screens.FAMILIES,
     **things.FAMILIES,
+    **scenes.FAMILIES,
+    **drawn.FAMILIES,
     **science.FAMILIES,
     **small.FAMILIES,
 }

@@ -95,9 +95,87 @@ def code(layout: Random, picture: Random, number: int) -> Rgb:
     return canvas.rgb()
 
 
+def chats(layout: Random, picture: Random, number: int) -> Rgb:
+    """One conversation on a telephone; the last messages differ."""
+    ground, bubbles = tinted(layout, 215, 245), (tinted(layout, 200, 255), tinted(layout, 120, 200))
+    canvas = Canvas(480, 900, ground)
+    canvas.box(0, 0, 480, 64, fill=mixed(bubbles[1], BLACK, 0.4))
+    canvas.oval(40, 32, 20, fill=bubbles[0])
+    canvas.text(74, 40, words.name(layout), 22, WHITE, BOLD[SANS])
+    y = 84
+    for row in range(9):
+        speaker = layout if row < 6 else picture
+        text, side = words.sentence(speaker, 2, 5).capitalize(), whole(layout, 0, 1)
+        width = canvas.length(text, 18) + 28
+        left = 462 - width if side else 18
+        canvas.box(left, y, left + width, y + 62, fill=bubbles[side], radius=14)
+        canvas.text(left + 14, y + 28, text, 18, (24, 24, 28))
+        canvas.text(left + width - 12, y + 52, f"{9 + row // 4}:{whole(layout, 10, 59)}", 12, (90, 90, 96), anchor="rs")
+        y += 78
+    canvas.box(16, 840, 464, 886, fill=WHITE, radius=22)
+    return canvas.rgb()
+
+
+def dashboards(layout: Random, picture: Random, number: int) -> Rgb:
+    """One page of figures, bars and a curve at another hour."""
+    dark = bool(layout.integers(2))
+    ground, card, ink = (
+        ((22, 24, 32), (36, 40, 52), (226, 226, 230)) if dark else ((238, 240, 244), WHITE, (40, 44, 54))
+    )
+    canvas, accent = Canvas(1600, 900, ground, scale=1), tinted(layout, 60, 220)
+    canvas.text(40, 62, words.sentence(layout, 2, 2).title(), 34, ink, BOLD[SANS])
+    for column in range(4):
+        x = 40 + 385 * column
+        canvas.box(x, 90, x + 365, 240, fill=card, radius=10)
+        canvas.text(x + 24, 130, words.sentence(layout, 1, 2).capitalize(), 20, mixed(ink, card, 0.4))
+        canvas.text(x + 24, 205, f"{whole(picture, 100, 99999):,}", 48, ink, BOLD[SANS])
+    canvas.box(40, 270, 1000, 860, fill=card, radius=10)
+    values = np.cumsum(picture.normal(0, 1, 90))
+    values = (values - values.min()) / (values.max() - values.min())
+    canvas.line([(70 + 10 * step, 820 - 480 * value) for step, value in enumerate(values)], accent, 3)
+    canvas.box(1020, 270, 1560, 860, fill=card, radius=10)
+    for bar in range(8):
+        canvas.text(1045, 326 + 66 * bar, one_of(layout, words.WORDS), 18, ink)
+        canvas.box(1150, 308 + 66 * bar, 1150 + picture.uniform(20, 380), 334 + 66 * bar, fill=accent)
+    return canvas.rgb()
+
+
+def maps(layout: Random, picture: Random, number: int) -> Rgb:
+    """One town with a pin in another place."""
+    canvas = Canvas(900, 700, (242, 239, 230))
+    for _ in range(5):
+        x, y = layout.uniform(0, 900), layout.uniform(0, 700)
+        canvas.oval(x, y, layout.uniform(40, 130), layout.uniform(40, 110), fill=(200, 226, 180))
+    t = np.linspace(0, 1, 30)
+    river = [(900 * one, 350 + 220 * np.sin(2 * one + layout.uniform(2, 2.1)) + 40 * np.sin(9 * one)) for one in t]
+    canvas.line(river, (168, 206, 236), 34)
+    for wide, count in ((9, 26), (18, 6)):
+        for _ in range(count):
+            x, y, angle = (
+                layout.uniform(0, 900),
+                layout.uniform(0, 700),
+                one_of(layout, (0.2, 1.77)) + layout.normal(0, 0.1),
+            )
+            dx, dy = 900 * np.cos(angle), 900 * np.sin(angle)
+            canvas.line([(x - dx, y - dy), (x + dx, y + dy)], (196, 190, 176), wide + 3)
+            canvas.line([(x - dx, y - dy), (x + dx, y + dy)], WHITE if wide < 12 else (252, 222, 150), wide)
+    for _ in range(16):
+        x, y = layout.uniform(20, 780), layout.uniform(30, 690)
+        canvas.text(x, y, one_of(layout, words.WORDS).capitalize() + " St", 14, (90, 86, 80))
+    place = nth(layout, number, range(30))
+    x, y = 90 + 144 * (place % 6) + picture.uniform(-20, 20), 100 + 130 * (place // 6) + picture.uniform(-20, 20)
+    canvas.shape([(x - 12, y - 26), (x + 12, y - 26), (x, y)], (214, 40, 36))
+    canvas.oval(x, y - 32, 15, fill=(214, 40, 36), line=(130, 16, 20), width=1.5)
+    canvas.oval(x, y - 32, 6, fill=WHITE)
+    return canvas.rgb()
+
+
 FAMILIES = {
     "slides": Family(slides, SCREEN),
     "plots": Family(plots, SCREEN),
     "subtitles": Family(subtitles, SCREEN),
     "code": Family(code, SCREEN),
+    "chats": Family(chats, SCREEN),
+    "dashboards": Family(dashboards, SCREEN),
+    "maps": Family(maps, SCREEN),
 }

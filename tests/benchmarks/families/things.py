@@ -94,11 +94,18 @@ def scratches(layout: Random, picture: Random, number: int) -> Rgb:
     return grain(canvas.rgb(), picture, 2.5, 0.7)
 
 
-COLOURS = {
-    "red": (200, 40, 44), "blue": (40, 74, 190), "green": (40, 140, 70), "yellow": (232, 196, 40), "black": (38, 38, 42),
-    "white": (238, 236, 230), "purple": (122, 54, 150), "orange": (232, 122, 34), "pink": (232, 134, 170),
-    "teal": (30, 140, 146),
-}  # fmt: skip
+COLOURS: tuple[Colour, ...] = (
+    (200, 40, 44),
+    (40, 74, 190),
+    (40, 140, 70),
+    (232, 196, 40),
+    (38, 38, 42),
+    (238, 236, 230),
+    (122, 54, 150),
+    (232, 122, 34),
+    (232, 134, 170),
+    (30, 140, 146),
+)
 
 
 def _product(layout: Random, colour: Colour) -> Rgb:
@@ -129,7 +136,7 @@ def _product(layout: Random, colour: Colour) -> Rgb:
 
 def products(layout: Random, picture: Random, number: int) -> Rgb:
     """One product in several colours."""
-    return grain(_product(layout, COLOURS[nth(layout, number, tuple(COLOURS))]), picture, 1.5, 0.7)
+    return grain(_product(layout, nth(layout, number, COLOURS)), picture, 1.5, 0.7)
 
 
 def number_plates(layout: Random, picture: Random, number: int) -> Rgb:
