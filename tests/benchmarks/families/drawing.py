@@ -214,7 +214,7 @@ def coloured(field: NDArray[np.floating], colours: Sequence[Colour]) -> Rgb:
 
 def grain(rgb: Rgb, random: Random, deviation: float, softness: float = 0.0) -> Rgb:
     """Noise of a camera; soft noise is what scaling and encoding leave of it."""
-    noise = random.normal(0, deviation, rgb.shape).astype(np.float32)
+    noise = deviation * random.standard_normal(rgb.shape, np.float32)
     if softness:
         noise = cv2.GaussianBlur(noise, (0, 0), softness) * (2 * softness)
     return levels(rgb + noise)
@@ -242,12 +242,17 @@ def blob(
     width: int, height: int, x: float, y: float, rx: float, ry: float, degrees: float = 0, edge: float = 1
 ) -> Field:
     """A mask of an ellipse with a soft edge of some pixels."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    reach = max(rx, ry) + 12 * edge  # beyond it nothing is left of the mask
+    top, bottom = (round(np.clip(one, 0, height)) for one in (y - reach, y + reach))
+    left, right = (round(np.clip(one, 0, width)) for one in (x - reach, x + reach))
+    rows, columns = np.mgrid[top:bottom, left:right].astype(np.float32)
     turn = np.deg2rad(degrees)
     along = (columns - x) * np.cos(turn) + (rows - y) * np.sin(turn)
     across = (rows - y) * np.cos(turn) - (columns - x) * np.sin(turn)
     distance = (np.hypot(along / rx, across / ry) - 1) * min(rx, ry)
-    return np.asarray(1 / (1 + np.exp(np.clip(distance / edge, -30, 30))), np.float32)
+    mask = np.zeros((height, width), np.float32)
+    mask[top:bottom, left:right] = 1 / (1 + np.exp(np.clip(distance / edge, -30, 30)))
+    return mask
 
 
 def scanned(rgb: Rgb, layout: Random, picture: Random) -> Rgb:

@@ -124,12 +124,13 @@ def photos_bird(layout: Random, picture: Random, number: int) -> Rgb:
     canvas = Canvas.over(photograph(layout, 1024, 680))
     place = nth(layout, number, range(30))
     x, y = 80 + 170 * (place % 6) + picture.uniform(-25, 25), 60 + 130 * (place // 6) + picture.uniform(-25, 25)
-    size, ink = picture.uniform(11, 17), one_of(layout, ((24, 22, 26), (250, 250, 250)))
+    size = picture.uniform(11, 17)
+    behind = canvas.rgb()[round(y) - 9 : round(y) + 9, round(x) - 15 : round(x) + 15].mean()
+    ink = (24, 22, 26) if behind > 110 else (250, 250, 250)
     if number:
-        wings = [(x - 1.3 * size, y - 0.6 * size), (x - 0.5 * size, y - 0.1 * size), (x, y + 0.25 * size)]
-        canvas.shape(
-            [*wings, (x + 0.6 * size, y - 0.1 * size), (x + 1.4 * size, y - 0.5 * size), (x, y - 0.1 * size)], ink
-        )
+        left = [(x - 1.3 * size, y - 0.6 * size), (x - 0.5 * size, y - 0.1 * size), (x, y + 0.25 * size)]
+        right = [(x + 0.6 * size, y - 0.1 * size), (x + 1.4 * size, y - 0.5 * size), (x, y - 0.1 * size)]
+        canvas.shape([*left, *right], ink)
         canvas.oval(x, y + 0.1 * size, 0.22 * size, 0.4 * size, fill=ink)
     return grain(canvas.rgb(), picture, 2.5, 0.7)
 

@@ -9,7 +9,8 @@ the same: another encoding, another size, and where it makes sense another expos
 family is planned by itself with a store of its own.
 
 Prints, by family and level: images and pictures; wrong, skipped though what stands for them is another picture; lost,
-pictures of which nothing is kept; copies, and those missed. The exit code is 1 if anything is wrong.
+pictures of which nothing is kept; copies, and those missed. The JSON names the images that are wrong or missed too. The
+exit code is 1 if anything is wrong.
 
 Layouts and pictures come from the family's name, the half and a number: thresholds are chosen on the half "tune", the
 half "report" is for the figures. Ten pictures share a layout; of more, the next ten have another one.
@@ -22,13 +23,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 from families.registry import FAMILIES, HALVES, write_family
-from families.scoring import Score, score, table
+from families.scoring import Key, Score, rows, score, table, totals
 
 LEVELS = ("copies", "near", "scene")
 PROCESSES = 2
@@ -85,20 +85,18 @@ def main() -> int:
     halves = HALVES if options.half == "both" else (options.half,)
     asked = [(name, half) for name in options.only for half in halves]
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores
-    scores: dict[tuple[str, str], Score] = {}
+    scores: dict[Key, Score] = {}
     with (
         tempfile.TemporaryDirectory() as temporary,
         ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool,
     ):
         folder = options.keep or Path(temporary)
         measure = partial(measured, folder=folder, pictures=options.pictures, levels=levels, more=more)
-        for (name, _), found in zip(asked, pool.map(measure, asked), strict=True):
-            for level, one in found.items():
-                scores[name, level] = scores.get((name, level), Score()) + one
+        for (name, half), found in zip(asked, pool.map(measure, asked), strict=True):
+            scores.update({(name, half, level): one for level, one in found.items()})
     print(table(scores, markdown=options.markdown))
     if options.json:
-        rows = [{"family": name, "level": level, **asdict(one)} for (name, level), one in scores.items()]
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        options.json.write_text(json.dumps(rows({**scores, **totals(scores)}), indent=1) + "\n")
     return 1 if any(one.wrong for one in scores.values()) else 0
 
 

@@ -81,13 +81,15 @@ def cells(layout: Random, picture: Random, number: int) -> Rgb:
     )
     rgb = levels(np.full((height, width, 3), ground, np.float32) + 3 * clouds(layout, width, height, 80, 3)[..., None])
     size = layout.uniform(9, 16)
+    body, nucleus = np.zeros((2, height, width), np.float32)
     for _ in range(whole(picture, 22, 34)):
         place = picture.uniform(0, width), picture.uniform(0, height)
         radii = size * picture.uniform(0.7, 1.3, 2)
         mask = blob(width, height, *place, *radii, picture.uniform(0, 180), 1.6)
-        rgb = blended(rgb, stain, mask * picture.uniform(0.5, 0.95))
-        if bright:
-            rgb = blended(rgb, (70, 30, 100), 0.7 * blob(width, height, *place, *(radii / 2.4), 0, 1.2))
+        body = np.maximum(body, picture.uniform(0.5, 0.95) * mask)
+        nucleus = np.maximum(nucleus, 0.7 * blob(width, height, *place, *(radii / 2.4), 0, 1.2))
+    rgb = blended(rgb, stain, body)
+    rgb = blended(rgb, (70, 30, 100), nucleus) if bright else rgb
     return grain(rgb, picture, 3, 0.8)
 
 

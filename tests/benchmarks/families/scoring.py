@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from labelonce.planning import Decision, Role
 
-COLUMNS = ("family", "level", "images", "pictures", "wrong", "lost", "copies", "missed")
+FIGURES = ("images", "pictures", "wrong", "lost", "copies", "missed")
+Key = tuple[str, str, str]  # family, half and level
 
 
 @dataclass(frozen=True)
@@ -15,25 +17,43 @@ class Score:
 
     Parameters
     ----------
-    wrong
-        Images skipped though what stands for them is another picture.
+    images, pictures
+        How many there are.
     lost
         Pictures of which nothing is kept.
-    copies
-        Images beyond the first of every picture.
-    missed
+    mistaken
+        Images that were skipped though what stands for them is another picture, and that.
+    beside
         Copies that are kept beside another image of their picture.
     """
 
     images: int = 0
     pictures: int = 0
-    wrong: int = 0
     lost: int = 0
-    copies: int = 0
-    missed: int = 0
+    mistaken: tuple[tuple[str, str], ...] = ()
+    beside: tuple[str, ...] = ()
 
     def __add__(self, other: "Score") -> "Score":
         return Score(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Score)))
+
+    @property
+    def wrong(self) -> int:
+        """How many images were skipped wrongly."""
+        return len(self.mistaken)
+
+    @property
+    def copies(self) -> int:
+        """How many images there are beyond the first of every picture."""
+        return self.images - self.pictures
+
+    @property
+    def missed(self) -> int:
+        """How many copies were kept."""
+        return len(self.beside)
+
+    def figures(self) -> dict[str, int]:
+        """The numbers by name."""
+        return {name: getattr(self, name) for name in FIGURES}
 
 
 def picture_of(task: object) -> str:
@@ -43,42 +63,58 @@ def picture_of(task: object) -> str:
 
 def score(decisions: Iterable[Decision]) -> Score:
     """Count what was decided rightly and wrongly."""
-    decided = list(decisions)
-    skipped = [one for one in decided if one.role is Role.DUPLICATE]
-    kept = Counter(picture_of(one.task) for one in decided if one.role is not Role.DUPLICATE)
-    pictures = {picture_of(one.task) for one in decided}
+    decided = sorted(decisions, key=lambda one: str(one.task))
+    kept = [str(one.task) for one in decided if one.role is not Role.DUPLICATE]
+    pictures = Counter(picture_of(one.task) for one in decided)
+    first = {picture_of(task): task for task in reversed(kept)}
     return Score(
         images=len(decided),
         pictures=len(pictures),
-        wrong=sum(picture_of(one.task) != picture_of(one.representative) for one in skipped),
-        lost=len(pictures - set(kept)),
-        copies=len(decided) - len(pictures),
-        missed=kept.total() - len(kept),
+        lost=len(pictures.keys() - first.keys()),
+        mistaken=tuple(
+            (str(one.task), str(one.representative))
+            for one in decided
+            if one.role is Role.DUPLICATE and picture_of(one.task) != picture_of(one.representative)
+        ),
+        beside=tuple(task for task in kept if first[picture_of(task)] != task),
     )
 
 
-def table(scores: Mapping[tuple[str, str], Score], *, markdown: bool = False) -> str:
-    """A line for every family and level, and a total for every level."""
-    totals = {level: Score() for _, level in scores}
-    for (_, level), one in scores.items():
-        totals[level] += one
-    rows = [*scores.items(), *((("all", level), one) for level, one in totals.items())]
-    cells = [COLUMNS, *((*names, *_figures(one)) for names, one in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+def totals(scores: Mapping[Key, Score]) -> dict[Key, Score]:
+    """The sum of every level."""
+    found: dict[Key, Score] = {}
+    for (_, _, level), one in scores.items():
+        found["all", "", level] = found.get(("all", "", level), Score()) + one
+    return found
+
+
+def rows(scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
+    """The scores for a JSON file."""
+    return [
+        {"family": name, "half": half, "level": level, **one.figures(), "mistaken": one.mistaken, "beside": one.beside}
+        for (name, half, level), one in scores.items()
+    ]
+
+
+def table(scores: Mapping[Key, Score], *, markdown: bool = False) -> str:
+    """A line for every family, half and level, and a total for every level."""
+    cells = [("family", "half", "level", *FIGURES), *((*key, *_told(one)) for key, one in scores.items())]
+    cells += [(*key, *_told(one)) for key, one in totals(scores).items()]
+    names = 3
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         [
-            one.ljust(width) if column < 2 else one.rjust(width)
-            for column, (one, width) in enumerate(zip(row, widths, strict=True))
+            one.ljust(width) if index < names else one.rjust(width)
+            for index, (one, width) in enumerate(zip(row, widths, strict=True))
         ]
         for row in cells
     ]
     if not markdown:
         return "\n".join("  ".join(line).rstrip() for line in lines)
-    rule = ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    rule = ["-" * width if index < names else "-" * (width - 1) + ":" for index, width in enumerate(widths)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
 
 
-def _figures(one: Score) -> list[str]:
+def _told(one: Score) -> list[str]:
     share = 100 * one.missed / one.copies if one.copies else 0.0
-    missed = f"{one.missed} ({share:.0f}%)"
-    return [*(f"{value}" for value in (one.images, one.pictures, one.wrong, one.lost, one.copies)), missed]
+    return [*(f"{one.figures()[name]}" for name in FIGURES[:-1]), f"{one.missed} ({share:.0f}%)"]
