@@ -124,6 +124,8 @@ def test_the_command_plans_a_family_and_says_whether_anything_is_wrong(tmp_path)
     assert total["wrong"] == row["wrong"]
     assert done.returncode == (1 if row["wrong"] else 0)
     assert len(list((tmp_path / "kept" / "report" / "digits-28").iterdir())) == 6
+    again = subprocess.run(command[:-2], capture_output=True, text=True, check=False, timeout=60)
+    assert (again.returncode, "digits-28 is there already" in again.stderr) == (2, True)
 
 
 def test_unknown_families_are_refused_by_name():

@@ -294,9 +294,9 @@ def nearly_blank(layout: Random, picture: Random, number: int) -> Rgb:
     """Pages with a page number, a stain, a stamp, a hole or a stroke, and nothing else."""
     canvas = Canvas(700, 990)
     x, y = picture.uniform(120, 560), picture.uniform(120, 860)
-    kind = number % 5
+    kind, font, ink = number % 5, one_of(layout, PRINTED), one_of(layout, INKS)
     if kind == 0:
-        canvas.text(350, 940, digits(picture, 3), 20, font=one_of(layout, PRINTED), anchor="ms")
+        canvas.text(350, 940, digits(picture, 3), 20, font=font, anchor="ms")
     elif kind == 1:
         canvas.oval(x, y, picture.uniform(9, 20), fill=(206, 188, 150))
     elif kind == 2:
@@ -306,7 +306,7 @@ def nearly_blank(layout: Random, picture: Random, number: int) -> Rgb:
         canvas.oval(picture.uniform(20, 40), y, 13, fill=(60, 60, 60))
     else:
         end = x + picture.uniform(-90, 90), y + picture.uniform(-60, 60)
-        canvas.line(_curved([(x, y), (x + 20, y - 30), end]), one_of(layout, INKS), 2)
+        canvas.line(_curved([(x, y), (x + 20, y - 30), end]), ink, 2)
     return scanned(canvas.rgb(), layout, picture)
 
 

@@ -84,6 +84,11 @@ def main() -> int:
     levels = options.level or ["near"]
     halves = HALVES if options.half == "both" else (options.half,)
     asked = [(name, half) for name in options.only for half in halves]
+    there = [
+        options.keep / half / name for name, half in asked if options.keep and (options.keep / half / name).exists()
+    ]
+    if there:
+        parser.error(f"{there[0]} is there already: name another folder with --keep, or remove it")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores
     scores: dict[Key, Score] = {}
     with (
