@@ -48,13 +48,13 @@ def planned(images: Path, store: Path, level: str, more: Sequence[str]) -> Score
 
 
 def measured(
-    asked: tuple[str, str], folder: Path, pictures: int, levels: Sequence[str], more: Sequence[str]
+    asked: tuple[str, str], keep: Path | None, pictures: int, levels: Sequence[str], more: Sequence[str]
 ) -> dict[str, Score]:
     """Make one family of one half, and plan it at every level."""
     name, half = asked
-    images = folder / half / name
-    write_family(name, half, pictures, images)
     with tempfile.TemporaryDirectory() as temporary:
+        images = (keep or Path(temporary)) / half / name
+        write_family(name, half, pictures, images)
         return {level: planned(images, Path(temporary) / "store.sqlite3", level, more) for level in levels}
 
 
@@ -91,13 +91,10 @@ def main() -> int:
         parser.error(f"{there[0]} is there already: name another folder with --keep, or remove it")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores
     scores: dict[Key, Score] = {}
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool,
-    ):
-        folder = options.keep or Path(temporary)
-        measure = partial(measured, folder=folder, pictures=options.pictures, levels=levels, more=more)
+    measure = partial(measured, keep=options.keep, pictures=options.pictures, levels=levels, more=more)
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         for (name, half), found in zip(asked, pool.map(measure, asked), strict=True):
+            print(f"{half} {name}", file=sys.stderr)
             scores.update({(name, half, level): one for level, one in found.items()})
     print(table(scores, markdown=options.markdown))
     if options.json:
