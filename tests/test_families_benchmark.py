@@ -124,8 +124,15 @@ def test_the_command_plans_a_family_and_says_whether_anything_is_wrong(tmp_path)
     assert total["wrong"] == row["wrong"]
     assert done.returncode == (1 if row["wrong"] else 0)
     assert len(list((tmp_path / "kept" / "report" / "digits-28").iterdir())) == 6
-    again = subprocess.run(command[:-2], capture_output=True, text=True, check=False, timeout=60)
-    assert (again.returncode, "digits-28 is there already" in again.stderr) == (2, True)
+
+
+def test_pictures_are_kept_in_new_folders_only(tmp_path, monkeypatch, capsys):
+    (tmp_path / "tune" / "chess").mkdir(parents=True)
+    monkeypatch.setattr(sys, "argv", ["families", "--half", "both", "--only", "gauges,chess", "--keep", str(tmp_path)])
+    with pytest.raises(SystemExit) as refused:
+        run.main()
+    assert refused.value.code == 2
+    assert "chess is there already" in capsys.readouterr().err
 
 
 def test_unknown_families_are_refused_by_name():
