@@ -1,0 +1,1 @@
+"""Families of generated pictures that look alike, and that people would label differently."""
