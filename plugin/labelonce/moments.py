@@ -38,7 +38,7 @@ IN_ROW = 2  # usual distances of a sequence's numbers: one frame may be missing
 CHANCE = 1 / 3  # that of three exchangeable pictures a certain two differ most
 PROVEN = 1e-4  # probability that a folder of exchangeable pictures looks so much like films
 AROUND = 4  # rows before and behind a pair that have to agree with it: films and other pictures may lie in one folder
-LIKELY = 0.05  # the same probability for those few
+LIKELY = 0.12  # the same probability for those few
 
 CHAIN = 4  # pictures; three that are alike are common among look-alikes
 DRIFT = 0.1  # share of the area that some two of a chain differ by
@@ -78,7 +78,7 @@ class Step:
 # Radiographs of different people reach a share of .71 and 66 corners, products of other colours 74 corners.
 STRONG = Step(change=0.12, agreement=0.6, corners=80, share=0.8)  # what a chain is made of
 WEAK = Step(change=0.25, agreement=0.5, corners=40, share=0.75)  # what may be joined to one, or was taken at one time
-NEXT = Step(change=0.5, agreement=0.3, corners=12, share=0.35)  # the next frame of a proven sequence
+NEXT = Step(change=0.5, agreement=0.4, corners=30, share=0.6)  # the next frame of a proven sequence
 
 Steps = Mapping[tuple[int, int], Step]
 
