@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from labelonce import reading
 from labelonce.embedding.memory import Thumbnail
@@ -213,7 +214,7 @@ def test_two_at_once(files, path, expected):
 
 
 def test_what_goes_in_comes_out(path):
-    record = ImageRecord("d", "p", 3, 4, 0.5)
+    record = ImageRecord("d", "p", 3, 4, 0.5, "2024-06-01T15:12:41.250000 Canon EOS R5")
     vector = np.arange(5, dtype=np.float32)
     here = place_of("a source", "a/place.png", None)
     for file in (path, None):
@@ -235,6 +236,29 @@ def test_what_goes_in_comes_out(path):
     again = Store(path, Notes())
     assert again.images(["d"]) == {"d": replace(record)}
     again.close()
+
+
+def test_a_damaged_time_is_read_again(path):
+    store = Store(path, Notes())
+    store.put_images([ImageRecord("d", "p", 3, 4, 0.5, "2024-06-01T15:12:41.250000 Canon EOS R5")], [], [])
+    store.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("UPDATE images SET captured = replace(captured, '15:12', '15:13')").rowcount == 1
+    db.close()
+    again = Store(path, Notes())
+    assert again.images(["d"]) == {}
+    again.close()
+
+
+def test_when_a_picture_was_taken_is_remembered(path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "EOS R5"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2024:06:01 15:12:41"
+    files = {"taken.jpg": encoded(texture(7, (240, 180)), "JPEG", exif=exif.tobytes())}
+    plan(files, path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT captured FROM images").fetchall() == [("2024-06-01T15:12:41.000000 EOS R5",)]
+    db.close()
 
 
 def test_more_keys_than_one_query_takes(path):

@@ -74,13 +74,14 @@ def cluster(n: int, pairs: Pairs, *, eps: float, min_samples: int, weight: NDArr
     core = weight >= min_samples
     if min_samples <= 2:
         core[left] = core[right] = True
-    component = _components(n, left, right) if len(left) else np.arange(n)
+    component = components(n, left, right) if len(left) else np.arange(n)
     labels = np.full(n, NOISE, np.int64)
     labels[core] = np.unique(component[core], return_inverse=True)[1]
     return labels
 
 
-def _components(n: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+def components(n: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Connected component of each of `n` nodes, (n,) int64, by the edges from `left` to `right`."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

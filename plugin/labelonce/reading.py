@@ -297,7 +297,8 @@ class Reader:
             except ImageProblem as problem:
                 results[digest] = problem
                 continue
-            results[digest] = ImageRecord(digest, picture.digest, picture.width, picture.height, picture.sharpness)
+            size = picture.width, picture.height
+            results[digest] = ImageRecord(digest, picture.digest, *size, picture.sharpness, picture.captured)
             if picture.digest not in gathered.rows and picture.digest not in vectors:
                 pictures[picture.digest] = picture
         vectors |= self._embedded(pictures)

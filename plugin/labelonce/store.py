@@ -20,14 +20,14 @@ T = TypeVar("T")
 # in what SQLite says where the file is not at fault
 ELSEWHERE = ("locked", "full", "I/O error", "unable to open", "readonly", "locking protocol", "access permission")
 AT_ONCE = 500  # values in one query; SQLite takes 999 at least
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE places (
     place BLOB PRIMARY KEY, validator TEXT NOT NULL, digest TEXT NOT NULL, seal INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE images (
     digest TEXT PRIMARY KEY, pixels TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-    sharpness REAL NOT NULL, seal INTEGER NOT NULL
+    sharpness REAL NOT NULL, captured TEXT NOT NULL, seal INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE embeddings (pixels TEXT, model TEXT, vector BLOB NOT NULL, PRIMARY KEY (pixels, model)) WITHOUT ROWID;
 CREATE TABLE features (pixels TEXT, version TEXT, content BLOB NOT NULL, PRIMARY KEY (pixels, version));
@@ -48,6 +48,8 @@ class ImageRecord:
         SHA-256 of its bytes; with the region behind it where only a part of the picture counts.
     pixels
         Digest of its upright pixels, or of the region of them.
+    captured
+        When and by which camera it was taken, as `images.exif.captured` says it; empty where nothing says so.
     """
 
     digest: str
@@ -55,6 +57,7 @@ class ImageRecord:
     width: int
     height: int
     sharpness: float
+    captured: str = ""
 
 
 def place_of(identity: str, location: str, region: object) -> bytes:
@@ -95,7 +98,7 @@ class Store:
     def places(self, places: Sequence[bytes]) -> dict[bytes, tuple[str, ImageRecord]]:
         """What was found at some places (`place_of`): its validator, and what is known of the image."""
         query = (
-            "SELECT place, validator, digest, places.seal, pixels, width, height, sharpness, images.seal "
+            "SELECT place, validator, digest, places.seal, pixels, width, height, sharpness, captured, images.seal "
             "FROM places JOIN images USING (digest) WHERE place IN"
         )
         found = {}
@@ -107,7 +110,7 @@ class Store:
 
     def images(self, digests: Sequence[str]) -> dict[str, ImageRecord]:
         """What is known of images by their bytes."""
-        query = "SELECT digest, pixels, width, height, sharpness, seal FROM images WHERE digest IN"
+        query = "SELECT digest, pixels, width, height, sharpness, captured, seal FROM images WHERE digest IN"
         records = (_record(*row) for row in self._among(query, digests))
         return {record.digest: record for record in records if record is not None}
 
@@ -160,11 +163,13 @@ class Store:
         places
             Place, validator, and the digest of the image that was found there.
         """
-        images = [_sealing(r.digest, r.pixels, int(r.width), int(r.height), float(r.sharpness)) for r in records]
+        images = [
+            _sealing(r.digest, r.pixels, int(r.width), int(r.height), float(r.sharpness), r.captured) for r in records
+        ]
         blobs = [(pixels, model, _sealed(vector.astype(np.float32).tobytes())) for pixels, model, vector in vectors]
         contents = [(pixels, version, _sealed(content)) for pixels, version, content in features]
         self._write(
-            ("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", images),
+            ("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", images),
             ("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", blobs),
             ("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", contents),
             ("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", [_sealing(*row) for row in places]),
@@ -255,10 +260,10 @@ def _sealing(*values: Any) -> tuple[Any, ...]:
     return (*values, _seal(*values))
 
 
-def _record(digest: str, pixels: str, width: int, height: int, sharpness: float, seal: int) -> ImageRecord | None:
-    """A row of images; None where it is damaged."""
-    sound = seal == _seal(digest, pixels, width, height, sharpness)
-    return ImageRecord(digest, pixels, width, height, sharpness) if sound else None
+def _record(digest: str, *values: Any) -> ImageRecord | None:
+    """A row of images, its seal at the end; None where it is damaged."""
+    *known, seal = values
+    return ImageRecord(digest, *known) if seal == _seal(digest, *known) else None
 
 
 def _sealed(content: bytes) -> bytes:

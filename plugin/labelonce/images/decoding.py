@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from labelonce.errors import ImageUnreadable
+from labelonce.images.exif import captured
 from labelonce.images.regions import Region
 
 LONG_SIDE = 480  # pixels: half as much again as the largest side that a later stage looks at
@@ -61,6 +62,8 @@ class Picture:
         metadata the file carries.
     sharpness
         Variance of the Laplacian of the grey picture, 0 or more: for choosing between pictures of one size.
+    captured
+        When and by which camera it was taken, as `exif.captured` says it; empty where nothing says so.
     """
 
     width: int
@@ -68,6 +71,7 @@ class Picture:
     rgb: NDArray[np.uint8]
     digest: str
     sharpness: float
+    captured: str = ""
 
 
 def decode(
@@ -159,6 +163,8 @@ def _loaded(
         width, height = image.size  # Pillow turns TIFF while it decodes
         with _quiet():
             orientation = _orientation(image)
+    with _quiet():
+        taken = captured(image)
     turn = _TURNS.get(orientation)
     upright: Image.Image = image if turn is None else image.transpose(turn)
     if orientation in _SIDEWAYS:
@@ -168,7 +174,7 @@ def _loaded(
         width, height = right - left, bottom - top
         upright = upright.crop(region.box(*upright.size))
     rgb, digest = _pixels(upright, f"{width}x{height}", long_side)
-    return Picture(width, height, rgb, digest, _sharpness(rgb))
+    return Picture(width, height, rgb, digest, _sharpness(rgb), taken)
 
 
 class _Room:
