@@ -19,6 +19,11 @@ POINTS = 500
 FAST_THRESHOLD = 7  # grey levels; OpenCV's default of 20 finds too few corners in soft pictures
 SCALES, STEP = 5, 1.3  # of the pyramid: cheaper than OpenCV's 8 steps of 1.2, and finds as much
 
+PLAIN_VARIANCE = 2.0  # squared grey levels in 3 x 3 pixels of the small picture: paper, paint, what a program drew
+PLAIN_SHARE = 0.45  # of a picture: more than that is plain in one of twenty photographs and in most drawings
+COLOURED = 20  # levels between the strongest and the weakest channel
+COLOURED_SHARE = 0.1
+
 _HEADER = struct.Struct("<4s2H")
 _MAGIC, _END = b"LOF2", b"\xff\xd9"  # what a JPEG ends with
 
@@ -86,6 +91,20 @@ class Features:
         tiny = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
         tiny -= tiny.mean()
         return np.asarray(tiny / max(float(np.linalg.norm(tiny)), 32.0), np.float32)
+
+    @cached_property
+    def photographic(self) -> bool:
+        """Whether it looks like a photograph: little of it is perfectly plain, and more than a trace is coloured.
+
+        Drawings, screens, pages, scans and radiographs are not; neither are photographs without colour, for which
+        nobody can tell.
+        """
+        gray = cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        mean = cv2.blur(gray, (3, 3))
+        plain = cv2.blur(gray * gray, (3, 3)) - mean * mean < PLAIN_VARIANCE
+        red, green, blue = cv2.split(self.small)
+        colour = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+        return bool(plain.mean() < PLAIN_SHARE and (colour > COLOURED).mean() > COLOURED_SHARE)
 
     @cached_property
     def corners(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

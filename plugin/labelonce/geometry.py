@@ -52,9 +52,22 @@ class Alignment:
     overlap: tuple[float, float] = (0.0, 0.0)
 
     @property
+    def turn(self) -> float:
+        """Angle by which `b` is turned against `a`, degrees, 0 to 180."""
+        return 0.0 if self.transform is None else turn_of(self.transform)
+
+    @property
     def share(self) -> float:
         """Inliers among the matches, 0 to 1."""
         return self.inliers / self.matches if self.matches else 0.0
+
+
+def turn_of(transform: Transform) -> float:
+    """Angle of a transform, degrees, 0 to 180; 180 where it mirrors."""
+    (right_x, down_x, _), (right_y, down_y, _) = transform.tolist()
+    if right_x * down_y - right_y * down_x <= 0:
+        return 180.0
+    return abs(float(np.degrees(np.arctan2(right_y - down_x, right_x + down_y))))
 
 
 def fill(a: Features, b: Features) -> Alignment | None:

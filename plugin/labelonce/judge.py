@@ -1,14 +1,15 @@
 """Verdicts on single pairs of known pictures, with all their figures."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from labelonce.features import Features
 from labelonce.images.views import VIEWS
 from labelonce.levels import Rules
 from labelonce.reading import KnownImages, Reader
-from labelonce.verification import Verdict, verify
+from labelonce.verification import Rgb, Verdict, verify
 
 FEATURES_IN_MEMORY = 256  # about 100 kB each
+PICTURES_IN_MEMORY = 8  # up to 12 MB each: what stands for many is compared with one after the other
 NO_FEATURES = "no features"
 
 
@@ -27,6 +28,7 @@ class Judge:
         self._reader = reader
         self._images = images
         self._features = lru_cache(in_memory)(self._load)
+        self._pictures = lru_cache(PICTURES_IN_MEMORY)(partial(reader.picture, images))
 
     def verdict(self, one: int, other: int, view: str, rules: Rules) -> Verdict:
         """Whether the pictures of two rows show the same; with `NO_FEATURES` as the reason where that is not known.
@@ -45,7 +47,14 @@ class Judge:
         a, b = self._features(one), self._features(other)
         if a is None or b is None:  # gone since it was read
             return Verdict(False, NO_FEATURES, 100 * similarity)
-        return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules)
+
+        def pictures() -> tuple[Rgb, Rgb] | None:
+            first, second = self._pictures(one), self._pictures(other)
+            if first is None or second is None:
+                return None
+            return first, VIEWS[view](second) if view else second
+
+        return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules, pictures)
 
     def _load(self, row: int) -> Features | None:
         content = self._reader.features(self._images, row)

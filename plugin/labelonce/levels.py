@@ -41,6 +41,10 @@ class Rules:
         Least cosine similarity of the embeddings of pictures that have too few corners to be aligned by them.
     plain_change
         `change` for pictures whose corners do not speak for them, whatever the level.
+    turn
+        Largest angle, degrees, by which one picture may be turned against the other.
+    photographs
+        Whether things may have moved in photographs: then only pictures that are none are looked at closely.
     """
 
     inliers: int = 12
@@ -52,13 +56,15 @@ class Rules:
     similarity: float = 0.75
     plain_similarity: float = 0.9
     plain_change: float = NEAR_AREA
+    turn: float = 15.0
+    photographs: bool = False
 
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"
 LEVELS = {
     COPIES: Rules(inlier_share=0.5, change=0.008, agreement=0.8),
     NEAR: Rules(),
-    SCENE: Rules(change=1.0),
+    SCENE: Rules(change=1.0, photographs=True),
 }
 
 
@@ -104,4 +110,5 @@ def rules_from(settings: Settings, level: str, *, similarity: float, strict: flo
         change=share(settings.max_change, rules.change),
         agreement=rules.agreement if settings.min_agreement is None else settings.min_agreement,
         plain_similarity=share(settings.strict, rules.plain_similarity),
+        turn=180.0 if "rotate" in (settings.invariant or "") else rules.turn,
     )

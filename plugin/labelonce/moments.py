@@ -29,7 +29,7 @@ from labelonce.features import Features
 from labelonce.geometry import align_corners
 from labelonce.levels import Rules
 from labelonce.stamps import Stamp
-from labelonce.verification import verify
+from labelonce.verification import Pictures, verify
 
 SECONDS = 2.0  # apart at most: a burst is, and names without fractions are a second off; who frames anew takes longer
 APART = 10.0  # seconds on one clock from which on two pictures are no step of a chain, however alike
@@ -167,7 +167,7 @@ class Moments:
         return a.folder == b.folder and a.size == b.size and (apart <= APART or np.isinf(apart))
 
 
-def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rules) -> Step | None:
+def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rules, pictures: Pictures) -> Step | None:
     """How two pictures differ; None where `scene` does not join them, and where only something small tells them apart.
 
     What `near` rejects although hardly any area changed is another text, defect or colour, and nothing that moved.
@@ -178,14 +178,16 @@ def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rul
         Cosine similarity of their embeddings, -1 to 1.
     near, scene
         The thresholds of the two levels.
+    pictures
+        As in `verify`.
     """
-    if (b.size, b.jpeg) < (a.size, a.jpeg):
-        a, b = b, a
-    found = verify(a, b, similarity, scene)
+    found = verify(a, b, similarity, scene, pictures)
     if not found.accepted or found.change is None:
         return None
-    if found.change.area <= near.change and not verify(a, b, similarity, near).accepted:
+    if found.change.area <= near.change and not verify(a, b, similarity, near, pictures).accepted:
         return None
+    if (b.size, b.jpeg) < (a.size, a.jpeg):
+        a, b = b, a
     corners = align_corners(a, b, inliers=scene.inliers, share=scene.inlier_share)
     return Step(found.change.area, found.change.agreement, corners.inliers, corners.share)
 

@@ -21,6 +21,7 @@ from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
 from labelonce.settings import Settings, similarity_from
 from labelonce.sources.base import Source
+from labelonce.spool import Spool
 from labelonce.store import Store
 from labelonce.tasks import Task, TaskId, Touch
 from labelonce.verifier import Verifier
@@ -220,6 +221,7 @@ def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settin
         max_pixels=settings.max_pixels,
         region=settings.region,
         views=views_of(settings.invariant.split(",") if settings.invariant else ()),
+        spool=Spool(settings.spool, settings.store_path.parent),
     )
 
 

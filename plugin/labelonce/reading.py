@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from labelonce.embedding.base import Embedder
 from labelonce.errors import ImageProblem, ImageUnavailable
 from labelonce.features import FEATURES_VERSION, extract
-from labelonce.images.decoding import Picture, decode
+from labelonce.images.decoding import LONG_SIDE, Picture, decode
 from labelonce.images.regions import Region
 from labelonce.images.views import VIEWS
 from labelonce.progress import Progress
 from labelonce.sources.base import Content, Source
+from labelonce.spool import Spool
 from labelonce.store import ImageRecord, Store, place_of
 from labelonce.tasks import Task, TaskId
 from labelonce.threads import cores, threads
@@ -36,6 +37,7 @@ WRITTEN = 64  # images that are remembered at once
 AHEAD = 4  # files under way for each thread that fetches
 BYTES_AHEAD = 1 << 27  # of files under way: there are fewer when they are large
 BATCH_BYTES = 1 << 24
+FINE_SIDE = 2000  # pixels at which pictures are compared closely: text of a whole page is read there
 FIRST_GUESS = 1 << 24  # bytes that a file may have, until some were seen
 SEEN = 8  # files whose sizes say how large the next ones may be
 
@@ -126,6 +128,8 @@ class Reader:
         The part of every image that counts, unless its task names another.
     views
         Names of the views in which every picture is embedded too.
+    spool
+        Keeps the bytes of images that were fetched, for `picture`; None fetches them again.
     """
 
     def __init__(
@@ -139,7 +143,9 @@ class Reader:
         max_pixels: int = 170_000_000,
         region: Region | None = None,
         views: Sequence[str] = (),
+        spool: Spool | None = None,
     ) -> None:
+        self._spool = spool if source.distant else None
         self._source = source
         self._embedder = embedder
         self._store = store
@@ -191,22 +197,33 @@ class Reader:
         content = self._store.features(pixels, FEATURES)
         if content is not None:
             return content
-        picture = self._again(*images.origins[row], pixels)
+        picture = self._again(*images.origins[row], digest=images.records[row].digest)
         if picture is None:
             return None
         content = extract(picture).to_bytes()
         self._store.put_images([], [], [(pixels, FEATURES, content)])
         return content
 
-    def _again(self, task: Task, location: str, pixels: str) -> Picture | None:
-        """A picture that was there before; None where it is gone, or somebody changed it meanwhile."""
+    def picture(self, images: KnownImages, row: int) -> NDArray[np.uint8] | None:
+        """(h, w, 3) uint8 RGB of a picture for the fine look, its long side at most `FINE_SIDE`.
+
+        None where it cannot be had again, or somebody changed it meanwhile.
+        """
+        picture = self._again(*images.origins[row], digest=images.records[row].digest, long_side=FINE_SIDE)
+        return None if picture is None else picture.rgb
+
+    def _again(self, task: Task, location: str, *, digest: str, long_side: int = LONG_SIDE) -> Picture | None:
+        """A picture that was there before; None where it is gone, or its bytes are others now."""
         try:
-            content = self._source.read(task, location)
+            data = self._spool.get(digest) if self._spool else None
+            content = Content(data) if data is not None else self._source.read(task, location)
             regions = {region for place, region in self._parts(task) if place == location}
-            found = [decode(content.data, max_pixels=self._max_pixels, region=region) for region in regions if content]
+            for region in regions:
+                if content is not None and _digest(content, region) == digest:
+                    return decode(content.data, max_pixels=self._max_pixels, region=region, long_side=long_side)
         except ImageProblem:
-            return None
-        return next((picture for picture in found if picture.digest == pixels), None)
+            pass
+        return None
 
     def _parts(self, task: Task) -> list[tuple[str, Region | None]]:
         """The locations of a task's images, each with the region that counts."""
@@ -283,6 +300,9 @@ class Reader:
         """Decode and embed what neither the store nor this run has met before."""
         named = [(job, one, _digest(one, job.region) if isinstance(one, Content) else "") for job, one in batch]
         contents = {digest: (one.data, job.region) for job, one, digest in named if isinstance(one, Content)}
+        if self._spool:
+            for digest, (data, _) in contents.items():
+                self._spool.put(digest, data)
         results: dict[str, ImageRecord | ImageProblem] = {
             digest: gathered.records[digest] for digest in contents if digest in gathered.records
         }

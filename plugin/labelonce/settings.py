@@ -87,6 +87,14 @@ class Settings:
         "Hosts that images may be fetched from although they lie on this machine or in a private network: names, "
         "addresses or networks, as in nas.local:8080,*.example.org,10.0.0.0/8. Label Studio's own address needs none.",
     )
+    spool: int = setting(
+        2_000_000_000,
+        "images",
+        "Bytes of fetched images that are kept on disk while a run may need them again; what does not fit is fetched "
+        "twice. It is emptied at the end.",
+        kind=int,
+        least=0,
+    )
     follow_links: bool = setting(False, "images", "Read files outside of a folder that links in it lead to.", kind=bool)
     store: Path | None = setting(
         None,

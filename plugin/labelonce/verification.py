@@ -4,17 +4,29 @@ An embedding proposes pairs that look alike; here they are laid on each other. T
 measured on near-duplicate corpora with truth.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from labelonce.change import Change, changed_area
 from labelonce.features import Features
+from labelonce.fine import Difference, look, rescaled
 from labelonce.geometry import Alignment, Transform, align_corners, align_pixels, fill, inverse
 from labelonce.levels import Rules
+from labelonce.wording import words_of
 
-VERIFICATION_VERSION = 3  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 4  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
+
+
+NO_PICTURES = "no pictures"
+
+Rgb = NDArray[np.uint8]
+Pictures = Callable[[], tuple[Rgb, Rgb] | None]
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,9 @@ class Verdict:
     reason
         ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
         each other; ``"embedding"``: without corners, but hardly different at all. Where they do not show the same,
-        what was missing: ``"few corners"``, ``"inliers"``, ``"scale"``, ``"overlap"``, ``"agreement"``,
-        ``"changed"``. Byte copies and equal pixels are known before, and never get here.
+        what was missing: ``"few corners"``, ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``,
+        ``"changed"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal
+        pixels are known before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
@@ -40,6 +53,10 @@ class Verdict:
         What differs after alignment; None where nothing was compared.
     transform
         (2, 3) float64. How the second picture lies on the first one, as in `Alignment`; None where that is not known.
+    doubt
+        Distance of an accepted pair to the threshold that decided: 0 is far from it, 1 at it.
+    difference
+        What the fine look found; None where it was not asked.
     """
 
     accepted: bool
@@ -49,21 +66,62 @@ class Verdict:
     overlap: tuple[float, float] = (0.0, 0.0)
     change: Change | None = None
     transform: Transform | None = field(default=None, compare=False, repr=False)
+    doubt: float = 0.0
+    difference: Difference | None = None
 
     def __str__(self) -> str:
-        """The reason with its figures, for a person."""
-        figures = []
+        """What a person sees."""
+        return words_of(self.accepted, self.reason, self.overlap, self.transform, self.difference, self.change)
+
+    @property
+    def figures(self) -> str:
+        """What was measured, for those who want to know."""
+        found = [self.reason]
         if self.inliers:
-            figures.append(f"{self.inliers} corners agree")
-            figures.append("overlap " + " and ".join(f"{100 * share:.0f} %" for share in self.overlap))
+            found.append(f"{self.inliers} corners agree")
+            found.append("overlap " + " and ".join(f"{100 * share:.0f} %" for share in self.overlap))
         if self.change is not None:
-            figures.append(f"agreement {self.change.agreement:.2f}")
-            figures.append(f"{100 * self.change.area:.1f} % changed")
-        return f"{self.reason} ({', '.join(figures)})" if figures else self.reason
+            found.append(f"agreement {self.change.agreement:.2f}")
+            found.append(f"{100 * self.change.area:.1f} % changed")
+        if self.difference is not None:
+            found.append(
+                f"structure {self.difference.structure:.2f} and colour {self.difference.colour:.2f} of the limits"
+            )
+        return ", ".join(found)
 
 
-def verify(a: Features, b: Features, similarity: float, rules: Rules) -> Verdict:
-    """Decide whether two pictures show the same.
+def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: Pictures) -> Verdict:
+    """Decide whether two pictures show the same: by their thumbnails, and then by a fine look.
+
+    Nothing is taken for the same on the evidence of thumbnails, but for photographs in which things may have moved.
+
+    Parameters
+    ----------
+    a, b, similarity, rules
+        As in `propose`.
+    pictures
+        Loads both pictures for `fine.look`, (h, w, 3) uint8 RGB each; None where one cannot be had: in doubt, they
+        are two.
+    """
+    found = propose(a, b, similarity, rules)
+    if not found.accepted or (rules.photographs and a.photographic and b.photographic):
+        return found
+    shown = pictures()
+    if shown is None or found.transform is None:
+        return replace(found, accepted=False, reason=NO_PICTURES)
+    ratios = [
+        (rgb.shape[1] / one.small.shape[1], rgb.shape[0] / one.small.shape[0])
+        for rgb, one in zip(shown, (a, b), strict=True)
+    ]
+    difference = look(*shown, rescaled(found.transform, *ratios))
+    if difference.same:
+        return replace(found, doubt=max(difference.structure, difference.colour), difference=difference)
+    reason = "different" if difference.structure > 1 else "colour"
+    return replace(found, accepted=False, reason=reason, difference=difference)
+
+
+def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdict:
+    """Decide, by their thumbnails, whether two pictures may show the same, and how they lie on each other.
 
     The verdict depends on the two pictures and the rules alone: not on the order of the pictures, on earlier calls, or
     on the thread.
@@ -102,7 +160,8 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
     if change.agreement < max(IN_PLACE, rules.agreement):
         return None
     if change.area <= min(rules.change, rules.plain_change):
-        return Verdict(True, "same frame", percent, 0, alignment.overlap, change, alignment.transform)
+        doubt = max(_share(change.area, min(rules.change, rules.plain_change)), (1 - change.agreement) / (1 - IN_PLACE))
+        return Verdict(True, "same frame", percent, 0, alignment.overlap, change, alignment.transform, doubt)
     if change.area > rules.change:
         return Verdict(False, "changed", percent, 0, alignment.overlap, change, alignment.transform)
     return None
@@ -114,7 +173,9 @@ def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdi
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
         return plain or Verdict(False, missing, percent, found.inliers, found.overlap, None, found.transform)
-    return _compared(a, b, percent, found, "geometry", rules.change, rules.agreement)
+    verdict = _compared(a, b, percent, found, "geometry", rules.change, rules.agreement)
+    least = ((rules.inliers, found.inliers), (rules.inlier_share, found.share), (rules.overlap, min(found.overlap)))
+    return replace(verdict, doubt=max(verdict.doubt, *(_share(*pair) for pair in least)))
 
 
 def _missing(found: Alignment, rules: Rules) -> str | None:
@@ -125,12 +186,14 @@ def _missing(found: Alignment, rules: Rules) -> str | None:
         return "inliers"
     if not 1 / rules.scale < found.scale < rules.scale:
         return "scale"
+    if found.turn > rules.turn:
+        return "turned"
     return "overlap" if min(found.overlap) < rules.overlap else None
 
 
 def _by_pixels(a: Features, b: Features, percent: float, rules: Rules) -> Verdict | None:
     found = align_pixels(a, b)
-    if found.transform is None or min(found.overlap) < rules.overlap:
+    if found.transform is None or min(found.overlap) < rules.overlap or found.turn > rules.turn:
         return None
     return _compared(a, b, percent, found, "embedding", min(rules.change, rules.plain_change), rules.agreement)
 
@@ -144,10 +207,16 @@ def _compared(
         accepted, reason = False, "agreement"
     elif change.area > limit:
         accepted, reason = False, "changed"
-    return Verdict(accepted, reason, percent, found.inliers, found.overlap, change, found.transform)
+    doubt = max(_share(change.area, limit), _share(1 - change.agreement, 1 - agreement))
+    return Verdict(accepted, reason, percent, found.inliers, found.overlap, change, found.transform, doubt)
 
 
 def _change(a: Features, b: Features, found: Alignment) -> Change:
     if found.transform is None:
         return Change(area=1.0, agreement=0.0)
     return changed_area(a.small, b.small, found.transform)
+
+
+def _share(value: float, limit: float) -> float:
+    """How far a value is on its way to a limit, 0 to 1."""
+    return min(1.0, max(0.0, value / limit)) if limit > 0 else 1.0

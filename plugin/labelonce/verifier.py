@@ -20,7 +20,7 @@ from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
 from labelonce.store import Store
 from labelonce.threads import cores, threads
-from labelonce.verification import VERIFICATION_VERSION
+from labelonce.verification import NO_PICTURES, VERIFICATION_VERSION
 
 FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
@@ -252,6 +252,6 @@ class Verifier:
 
     def _decide(self, one: int, other: int, view: str) -> tuple[bool, str] | None:
         found = self._judge.verdict(one, other, view, self._rules)
-        if found.reason == NO_FEATURES:
+        if found.reason in (NO_FEATURES, NO_PICTURES):
             return None
         return found.accepted, f"{view}: {found}" if view else str(found)

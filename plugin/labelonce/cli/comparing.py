@@ -134,7 +134,9 @@ def check(images: tuple[str, ...], folder: Path | None, json_output: bool, **val
 
     from labelonce.comparing import checking
 
-    found = iter(checking.check([one for one in asked if not isinstance(one, _Missing)], identity, settings, progress))
+    wanted = [one for one in asked if not isinstance(one, _Missing)]
+    source = (lambda: names.connected[2]) if folder is None else None
+    found = iter(checking.check(wanted, identity, settings, progress, source=source))
     answers = [
         checking.Answer(one.name, None, problem=one.problem) if isinstance(one, _Missing) else next(found)
         for one in asked

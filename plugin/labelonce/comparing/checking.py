@@ -1,10 +1,10 @@
 """Is an image already there? Answers from what the last run kept, without comparing the known images."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from labelonce import embedding
@@ -21,15 +21,19 @@ from labelonce.comparing.likeness import (
     named,
     unpacked,
 )
-from labelonce.errors import ConfigurationError, ImageUnavailable
+from labelonce.errors import ConfigurationError, ImageProblem, ImageUnavailable, ServerError
 from labelonce.features import Features
+from labelonce.images.decoding import decode
 from labelonce.progress import Progress
-from labelonce.reading import FEATURES
+from labelonce.reading import FEATURES, FINE_SIDE
 from labelonce.settings import Settings
+from labelonce.sources.base import Source
+from labelonce.sources.folder import FolderSource
 from labelonce.sources.named import Named, is_url
 from labelonce.store import Store
-from labelonce.tasks import TaskId
+from labelonce.tasks import Task, TaskId
 from labelonce.threads import cores, threads
+from labelonce.verification import Rgb
 
 CANDIDATES = 32  # known pictures that each image is compared with; 8 gave the same answers on frames of videos
 
@@ -70,6 +74,7 @@ class _Known:
     store: Store
     measure: Measure
     pool: Executor
+    source: Callable[[], Source]
 
 
 def check(
@@ -77,12 +82,15 @@ def check(
     identity: str,
     settings: Settings | None = None,
     progress: Progress = QUIET,
+    *,
+    source: Callable[[], Source] | None = None,
 ) -> list[Answer]:
     """Say for each image whether it is among those that the last run on a source knew.
 
-    Nothing is asked of the source, and its images are not compared with each other. The known pictures that are most
-    like an image are verified as in a plan; where the store has no features of one, the similarity alone decides, and
-    the reason says so. An image that is itself part of the source is not its own answer.
+    The source is asked only for the few known pictures that an image is compared with closely; its images are not
+    compared with each other. The known pictures that are most like an image are verified as in a plan; where the store
+    has no features of one, the similarity alone decides, and the reason says so. An image that is itself part of the
+    source is not its own answer.
 
     Parameters
     ----------
@@ -92,6 +100,8 @@ def check(
         `Source.identity` of the source that was read.
     settings
         The model, the thresholds and the store, as in that run.
+    source
+        Makes the source that known pictures are read from again, once it is needed; None where `identity` is a folder.
 
     Raises
     ------
@@ -111,11 +121,14 @@ def check(
             f"Nothing is known of {identity!r} with this model{' and region' if region else ''} yet. "
             f"Make it known with: {_command(identity, settings)}"
         )
+    source = source or partial(
+        FolderSource, Path(identity), max_bytes=settings.max_bytes, follow_links=settings.follow_links
+    )
     store = Store(settings.store_path, progress)
     try:
         with catalogue, threads(cores(), "compare") as pool:
             measure = measure_of(settings, embedder, catalogue.controls)
-            known = _Known(catalogue, identity, embedder.identity, store, measure, pool)
+            known = _Known(catalogue, identity, embedder.identity, store, measure, pool, cache(source))
             subjects = look(wanted, embedder, store, settings, progress)
             with progress.stage("Looking up images", len(wanted)) as advance:
                 answers = []
@@ -180,7 +193,8 @@ def _compared(
     def compared(one: Known) -> Likeness:
         if one.pixels in vectors:
             features = partial(_features, known.store, one.pixels)
-            return known.measure.compare(Subject((Look(one.pixels, vectors[one.pixels], features),)), subject)
+            picture = partial(_picture, known.source, one)
+            return known.measure.compare(Subject((Look(one.pixels, vectors[one.pixels], features, picture),)), subject)
         if one.pixels == subject.looks[0].pixels:
             return Likeness(100.0, True, "same pixels", known.measure.level)
         cosine = rows[one.row]
@@ -195,3 +209,15 @@ def _compared(
 
 def _features(store: Store, pixels: str) -> Features | None:
     return unpacked(store.features(pixels, FEATURES))
+
+
+def _picture(source: Callable[[], Source], known: Known) -> Rgb | None:
+    """A known picture for the fine look; None where its source cannot be asked, or has another one there by now."""
+    for number, location in zip(known.tasks, known.locations, strict=True):
+        try:
+            content = source().read(Task(number, (location,)), location)
+            if content is not None and decode(content.data).digest == known.pixels:
+                return decode(content.data, long_side=FINE_SIDE).rgb
+        except (ImageProblem, ServerError):
+            continue
+    return None

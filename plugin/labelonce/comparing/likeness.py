@@ -26,21 +26,13 @@ from labelonce.sources.base import Source
 from labelonce.sources.named import Named, NamedSource
 from labelonce.store import Store
 from labelonce.tasks import TaskId
-from labelonce.verification import verify
+from labelonce.verification import Rgb, verify
 
 QUIET = Progress()
 
 Vector = NDArray[np.float32]
 
 BY_SIMILARITY = "by similarity alone: the features are not in the store"
-REJECTED = {  # reasons of a `Verdict` in words
-    "few corners": "too few corners to lay them on each other",
-    "inliers": "too few corners agree",
-    "scale": "one shows things much larger",
-    "overlap": "they overlap too little",
-    "agreement": "they agree too little",
-    "changed": "something changed",
-}
 
 
 @dataclass(frozen=True)
@@ -84,11 +76,14 @@ class Look:
         Digest of its bytes, as in `ImageRecord`; None where it is not known.
     views
         By name of the view, the vectors of the picture held otherwise.
+    picture
+        Loads it for the fine look, as `Reader.picture` does; None where that cannot be had.
     """
 
     pixels: str
     vector: Vector
     features: Callable[[], Features | None]
+    picture: Callable[[], Rgb | None]
     digest: str | None = None
     views: Mapping[str, Vector] = field(default_factory=dict)
 
@@ -108,7 +103,8 @@ class Subject:
 
     def held(self) -> "Subject":
         """The same, for many comparisons: its features are loaded once."""
-        return replace(self, looks=tuple(replace(look, features=cache(look.features)) for look in self.looks))
+        looks = (replace(one, features=cache(one.features), picture=cache(one.picture)) for one in self.looks)
+        return replace(self, looks=tuple(looks))
 
 
 @dataclass(frozen=True)
@@ -161,8 +157,15 @@ class Measure:
         a, b = one.features(), other.features()
         if a is None or b is None:
             return cosine >= self.alone, BY_SIMILARITY
-        found = verify(a, b.seen(VIEWS[view]) if view else b, cosine, rules)
-        return found.accepted, str(replace(found, reason=REJECTED.get(found.reason, found.reason)))
+
+        def pictures() -> tuple[Rgb, Rgb] | None:
+            first, second = one.picture(), other.picture()
+            if first is None or second is None:
+                return None
+            return first, VIEWS[view](second) if view else second
+
+        found = verify(a, b.seen(VIEWS[view]) if view else b, cosine, rules, pictures)
+        return found.accepted, str(found)
 
 
 def measure_of(settings: Settings, embedder: Embedder, controls: Sequence[str] = ()) -> Measure:
@@ -262,6 +265,7 @@ def looks_of(reader: Reader, images: KnownImages, task: TaskId) -> tuple[Look, .
             images.records[row].pixels,
             images.vectors[row],
             partial(_load, reader, images, row),
+            partial(reader.picture, images, row),
             digest,
             {view: vectors[row] for view, vectors in images.views.items()},
         )

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from labelonce.fine.colour import recoloured
-from labelonce.fine.laying import Mask, Plane, Rgb, gray, lay
+from labelonce.fine.laying import Mask, Plane, Rgb, gray, lay, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
 from labelonce.fine.structure import Differing, differing
@@ -29,7 +29,7 @@ COARSE = 4  # times smaller: soft things of little contrast are seen there
 LEAST_COARSE = 48  # pixels of the shorter side
 LEAST_OVERLAP = 100  # pixels
 
-__all__ = ["COLOUR", "EVIDENCE", "Difference", "look"]
+__all__ = ["COLOUR", "EVIDENCE", "Difference", "look", "rescaled"]
 
 
 @dataclass(frozen=True)

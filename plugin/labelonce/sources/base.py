@@ -36,11 +36,14 @@ class Source(ABC):
         Tells its locations apart from those of other sources; validators are remembered below it.
     controls
         Names of the labelling configuration's control tags that point to an image; none without a configuration.
+    distant
+        Whether reading an image again costs somebody else's time; then its bytes are kept while they may be needed.
     """
 
     name: str
     identity: str
     controls: tuple[str, ...] = ()
+    distant: bool = False
 
     @abstractmethod
     def tasks(self) -> Iterator[Task]:

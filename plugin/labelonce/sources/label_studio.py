@@ -24,6 +24,8 @@ class LabelStudioSource(Source):
         Whether only what a task's predictions outline counts; all of an image without any.
     """
 
+    distant = True
+
     def __init__(
         self,
         server: Server,

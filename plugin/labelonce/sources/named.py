@@ -74,6 +74,7 @@ class NamedSource(Source):
 
     name = "the named images"
     identity = "named"
+    distant = True
 
     def __init__(
         self,

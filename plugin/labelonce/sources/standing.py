@@ -20,6 +20,7 @@ class StandingSource(Source):
 
     def __init__(self, source: Source, standing: Collection[TaskId]) -> None:
         self.name, self.identity, self.controls = source.name, source.identity, source.controls
+        self.distant = source.distant
         self._source = source
         self._standing = frozenset(standing)
 
