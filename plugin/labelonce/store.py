@@ -20,7 +20,7 @@ T = TypeVar("T")
 # in what SQLite says where the file is not at fault
 ELSEWHERE = ("locked", "full", "I/O error", "unable to open", "readonly", "locking protocol", "access permission")
 AT_ONCE = 500  # values in one query; SQLite takes 999 at least
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE places (
     place BLOB PRIMARY KEY, validator TEXT NOT NULL, digest TEXT NOT NULL, seal INTEGER NOT NULL
