@@ -202,6 +202,7 @@ def _picture(upright: Image.Image | Deep, size: tuple[int, int], region: Region 
         box = region.box(*upright.size)
         upright = upright.cropped(box) if isinstance(upright, Deep) else upright.crop(box)
     if isinstance(upright, Deep):
+        upright = upright.plain()
         digest = upright.digest(f"{width}x{height}")
         rgb = _seen(upright.shown(max(1, max(upright.size) // long_side)), long_side)
     else:

@@ -63,6 +63,11 @@ class Deep:
         left, top, right, bottom = box
         return replace(self, values=self.values[top:bottom, left:right])
 
+    def plain(self) -> "Deep":
+        """The picture without an alpha that hides nothing."""
+        colours, alpha = _split(self.values)
+        return self if alpha is None or (alpha != WHITE).any() else replace(self, values=colours)
+
     def digest(self, size: str) -> str:
         """Digest of the values, with all their bits, and of what else decides how they look."""
         values = self.values

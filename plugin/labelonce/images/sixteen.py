@@ -30,6 +30,8 @@ cv2.setLogLevel(0)  # it would print what becomes a reason
 class _Tag(IntEnum):
     """Tags of TIFF."""
 
+    WIDTH = 256
+    HEIGHT = 257
     BITS = 258
     PHOTOMETRIC = 262
     SAMPLES = 277
@@ -113,7 +115,8 @@ def _is_apart(image: Any) -> bool:
 def _of_planes(image: Any, data: bytes) -> Deep:
     """Planes of TIFF, each read as the grey picture that it is: behind the file comes a directory for it."""
     tags, bands = image.tag_v2, len(image.getbands())
-    values = np.empty((image.height, image.width, bands), np.uint16)
+    width, height = tags[_Tag.WIDTH], tags[_Tag.HEIGHT]  # the image's own sides are upright already
+    values = np.empty((height, width, bands), np.uint16)
     places = next(pair for pair in _PLACES if pair[0] in tags)
     count = len(tags[places[0]]) // tags[_Tag.SAMPLES]
     for band in range(bands):
@@ -123,7 +126,7 @@ def _of_planes(image: Any, data: bytes) -> Deep:
         order = ">" if tags.prefix == b"MM" else "<"
         header = data[:4] + struct.pack(f"{order}I", len(data))
         grey = open_image(b"".join((header, memoryview(data)[8:], _directory(plane, len(data), order))))
-        if grey.size != image.size or not grey.mode.startswith("I;16"):
+        if grey.size != (width, height) or not grey.mode.startswith("I;16"):
             raise ImageUnreadable("TIFF of a kind that is not supported: convert it to PNG")
         grey.load()
         for rows, strip in zip(spans(*grey.size), strips(grey), strict=True):
@@ -232,7 +235,8 @@ def _by_opencv(image: Image.Image, data: bytes, bits: int) -> Deep:
     for rows, strip in zip(spans(*image.size), strips(image), strict=True):
         found[rows, :, :3] = found[rows, :, 2::-1] << (16 - bits)  # OpenCV begins with blue
         found[rows, :, 3:] <<= 16 - bits
-        differ = max(differ, float(np.abs((found[rows] >> 8).astype(np.int16) - np.asarray(strip)).mean()))
+        apart = (found[rows] >> 8).astype(np.uint8) - np.asarray(strip)  # Pillow rounds the brightest up to 0
+        differ = max(differ, float(np.abs(apart.view(np.int8).astype(np.int16)).mean()))
     if differ > _AGREE:
         raise ImageUnreadable(f"{bits} bits in colours that are not supported; convert it to 16-bit PNG")
     return Deep(found).turned(orientation_of(image))
