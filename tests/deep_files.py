@@ -88,7 +88,7 @@ def ppm(values: NDArray[np.uint16], most: int = 65_535) -> bytes:
     return b"P%d %d %d %d\n" % (5 if values.ndim == 2 else 6, width, height, most) + values.astype(">u2").tobytes()
 
 
-def dicom(values: NDArray[Any], syntax: str = pydicom.uid.ExplicitVRLittleEndian, **elements: Any) -> bytes:
+def dicom(values: NDArray[Any], syntax: pydicom.uid.UID = pydicom.uid.ExplicitVRLittleEndian, **elements: Any) -> bytes:
     """A DICOM file."""
     made = Dataset()
     made.file_meta = FileMetaDataset()
@@ -108,6 +108,8 @@ def dicom(values: NDArray[Any], syntax: str = pydicom.uid.ExplicitVRLittleEndian
         setattr(made, name, value)
     if syntax == pydicom.uid.RLELossless:
         made.compress(syntax)
+    elif syntax.is_encapsulated:  # nothing that a decoder would take
+        made.PixelData = pydicom.encaps.encapsulate([values.tobytes()])
     made.file_meta.TransferSyntaxUID = syntax
     buffer = io.BytesIO()
     made.save_as(buffer, enforce_file_format=True)

@@ -69,7 +69,7 @@ _MAGIC: Final = [
         ("QOI", rb"qoif"),
         ("XCF", rb"gimp xcf "),
         ("ICO", rb"\0\0[\x01\x02]\0[\x01-\x20]\0..[\0-\xff]\0"),
-        (SVG, rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!DOCTYPE svg|<svg[\s>]).*"),
+        (SVG, rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!DOCTYPE svg|<svg\b)"),
     )
 ]
 
