@@ -1,12 +1,17 @@
 """HEIC, the pictures of telephones, by pillow-heif: an optional package."""
 
-from typing import Any
+import math
+import re
+import struct
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
 
 from labelonce.errors import ImageUnreadable
 from labelonce.images.depth import Deep
+
+_SIZES: Final = re.compile(rb"ispe.{4}(.{8})", re.DOTALL)  # boxes with the sides of what is coded
 
 
 class HeicFile:
@@ -19,6 +24,11 @@ class HeicFile:
     ----------
     data
         The content of the file.
+
+    Attributes
+    ----------
+    size
+        Width and height of the largest picture that it says to hold, pixels: what decoding takes memory for.
 
     Raises
     ------
@@ -37,7 +47,9 @@ class HeicFile:
             raise ImageUnreadable("damaged: begins as HEIC but cannot be read") from None
         if len(self._file) > 1:
             raise ImageUnreadable("animated or with several pages: one frame does not stand for it")
-        self.size: tuple[int, int] = self._file.size
+        # what is decoded may be larger than what is left to be seen
+        sizes = (struct.unpack(">II", found[1]) for found in _SIZES.finditer(data))
+        self.size: tuple[int, int] = max((self._file.size, *sizes), key=math.prod)
 
     def load(self) -> Image.Image | Deep:
         """Decode it; 10 and 12 bits come as 16."""
