@@ -258,9 +258,12 @@ class TestDicom:
         expected = np.clip((values * 0.5 - 1000 + 300) / 600, 0, 1) * 255
         assert np.abs(seen - expected).max() <= 1
 
-    @pytest.mark.parametrize(("centre", "width"), [("90000", "10"), ("0", "-5"), ("0", "0"), ("1e400", "1")])
+    @pytest.mark.parametrize(
+        ("centre", "width"), [("90000", "10"), ("0", "-5"), ("0", "0"), ("1e400", "1"), ("1e300", "1e300")]
+    )
     def test_a_window_that_shows_nothing_is_not_used(self, centre: str, width: str) -> None:
-        pictures = [decode(dicom(radiograph(), WindowCenter=centre, WindowWidth=width)), decode(dicom(radiograph()))]
+        window = {"WindowCenter": centre, "WindowWidth": width, "RescaleSlope": "1e-20"}
+        pictures = [decode(dicom(radiograph(), **window)), decode(dicom(radiograph()))]
         assert np.array_equal(pictures[0].rgb, pictures[1].rgb)
 
     def test_runs_are_unpacked(self) -> None:

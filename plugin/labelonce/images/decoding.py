@@ -131,12 +131,10 @@ def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int)
         raise ImageUnreadable(f"too costly: more than {_MOST_EXIF} parts of EXIF")
     reader = _READERS.get(formats.kind_of(data[: formats.HEAD]) or "")
     if reader is not None:
-        with formats.quiet():
-            file = reader(data)
+        file = reader(data)
         _check(file.size, max_pixels)
         with _room.taken(math.prod(file.size)):
-            with formats.quiet():
-                pixels = file.load()
+            pixels = file.load()
             return _picture(pixels, pixels.size, region, long_side)
     with formats.quiet():
         image = formats.open_image(data)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from labelonce.errors import ImageUnreadable
 from labelonce.images.depth import Deep
+from labelonce.images.formats import quiet
 
 _GREY: Final = ("MONOCHROME1", "MONOCHROME2")
 _HEADER: Final = ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
@@ -41,7 +42,8 @@ class DicomFile:
         if _DEFLATED in data:
             raise ImageUnreadable("DICOM that is deflated as a whole: convert it to an uncompressed one")
         names = [*_HEADER, *_LOOK, *_PIXELS, *_STORED]
-        self._set: Any = pydicom.dcmread(io.BytesIO(data), specific_tags=names)
+        with quiet():
+            self._set: Any = pydicom.dcmread(io.BytesIO(data), specific_tags=names)
         syntax = self._set.file_meta.get("TransferSyntaxUID")
         if syntax is None or not any(name in self._set for name in _STORED):
             raise ImageUnreadable("DICOM without a picture, or one that does not say how it is stored")
@@ -52,15 +54,16 @@ class DicomFile:
         if self._set.BitsAllocated > _MOST_BITS:
             raise ImageUnreadable(f"DICOM of {self._set.BitsAllocated} bits: a kind that is not supported")
         self.size = int(self._set.Columns), int(self._set.Rows)
-        if syntax == pydicom.uid.RLELossless:
-            self._check_runs()
 
     def load(self) -> Image.Image | Deep:
         """Decode it: grey with its window, in stored values, or colours."""
         from pydicom.pixels.utils import pixel_array
 
         found, kind = self._set, self._set.PhotometricInterpretation
-        values = pixel_array(found)
+        if found.file_meta.TransferSyntaxUID.is_compressed:
+            self._check_runs()
+        with quiet():
+            values = pixel_array(found)
         if kind in _GREY and values.ndim == 2:
             slope = _number(found.get("RescaleSlope")) or 1.0
             return Deep(values, self._window(slope), inverted=(kind == _GREY[0]) != (slope < 0))
@@ -75,7 +78,7 @@ class DicomFile:
         if centre is None or width is None or width <= 0:
             return None
         ends = [(centre + side * width / 2 - (intercept or 0.0)) / slope for side in (-1, 1)]
-        return min(ends), max(ends)
+        return (min(ends), max(ends)) if all(map(math.isfinite, ends)) else None
 
     def _check_runs(self) -> None:
         """Refuse runs that are longer than the picture: two bytes may hold 128, and all are unpacked before."""

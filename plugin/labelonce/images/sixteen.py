@@ -14,7 +14,7 @@ from PIL import Image
 
 from labelonce.errors import ImageUnreadable
 from labelonce.images.depth import WHITE, Deep
-from labelonce.images.formats import open_image, orientation_of
+from labelonce.images.formats import open_image, orientation_of, quiet
 from labelonce.images.strips import spans, strips
 
 Values = NDArray[np.uint16]
@@ -95,7 +95,8 @@ def _of_tiles(image: Any, data: bytes) -> Callable[[], Deep] | None:
         orientation = orientation_of(image)
         values = np.zeros((image.height, image.width, len(image.getbands())), np.uint16)
         _add(values, image, 8)
-        again = open_image(data)
+        with quiet():
+            again = open_image(data)
         _aim(again, lower)
         again.load()
         _add(values, again, 0)
