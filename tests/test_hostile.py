@@ -16,11 +16,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+import pillow_heif
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import deep_files
 from labelonce.errors import ImageUnreadable
 from labelonce.images.decoding import decode
 from pictures import encoded, texture
@@ -34,6 +39,8 @@ SIDE = 4400  # just below
 MOST_MB = MAX_PIXELS * 17 / 2**20  # as the documentation of `decode` says
 SECONDS = 20
 SMALL = texture(2, (64, 48))
+DEEP = np.asarray(SMALL).astype(np.uint16) * 257
+DEEP_JPEG2000 = cv2.imencode(".jp2", DEEP)[1].tobytes()
 PICTURE = r"picture 64x48 "
 REFUSED = "unreadable: "
 
@@ -44,10 +51,10 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 def png(size: tuple[int, int], *before: bytes, kind: int = 0, rows: bytes | None = None) -> bytes:
     """A PNG file with chunks before its pixels; all pixels are zero unless its rows are given, compressed."""
-    depth = 16 if kind == 16 else 8
+    depth = 16 if kind >= 16 else 8
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, kind % 16, 0, 0, 0))
     if rows is None:
-        rows = zeros(size[1] * (1 + size[0] * {0: 1, 2: 3, 6: 4, 16: 2}[kind]))
+        rows = zeros(size[1] * (1 + size[0] * {0: 1, 2: 3, 6: 4, 16: 2, 18: 6, 22: 8}[kind]))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(before) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
@@ -61,6 +68,19 @@ def zeros(count: int) -> bytes:
 
 def jpeg(**options: Any) -> bytes:
     return encoded(SMALL, "JPEG", **options)
+
+
+def heic(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=30)
+    return buffer.getvalue()
+
+
+def claims_heic(width: int, height: int) -> bytes:
+    """A HEIC file that promises this size."""
+    data = heic(SMALL)
+    at = data.index(b"ispe") + 8
+    return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
 
 def with_segment(data: bytes, marker: int, *bodies: bytes) -> bytes:
@@ -159,11 +179,21 @@ CORPUS: dict[str, tuple[Callable[[], bytes], str]] = {
     "claims.tif": (lambda: plain_tiff(60_000, 60_000), f"{REFUSED}too large"),
     "claims.bmp": (lambda: bmp(2**31 - 1, 2**31 - 1), f"{REFUSED}too large"),
     "below.bmp": (lambda: bmp(4000, -(2**31)), REFUSED),
+    "claims.heic": (lambda: claims_heic(4000, 6000), f"{REFUSED}too large"),
+    "claims.dcm": (
+        lambda: deep_files.dicom(np.zeros((48, 64), np.uint16), Rows=65_535, Columns=65_535), f"{REFUSED}too large"
+    ),
     "claims.ppm": (lambda: b"P6 99999 99999 255\n" + bytes(100), f"{REFUSED}too large"),
     # as large as may be, from next to nothing
     "bomb-grey.png": (lambda: png((SIDE, SIDE)), f"picture {SIDE}x{SIDE}"),
     "bomb-rgba.png": (lambda: png((SIDE, SIDE), kind=6), f"picture {SIDE}x{SIDE}"),
     "bomb-deep.png": (lambda: png((SIDE, SIDE), kind=16), f"picture {SIDE}x{SIDE}"),
+    "bomb-deep-rgb.png": (lambda: png((SIDE, SIDE), kind=18), f"picture {SIDE}x{SIDE}"),
+    "bomb-deep-rgba.png": (lambda: png((SIDE, SIDE), kind=22), f"picture {SIDE}x{SIDE}"),
+    "bomb.heic": (lambda: heic(Image.new("RGB", (SIDE, SIDE))), f"picture {SIDE}x{SIDE}"),
+    "bomb.dcm": (
+        lambda: deep_files.dicom(np.zeros((SIDE, SIDE), np.uint16), pydicom.uid.RLELossless), f"picture {SIDE}x{SIDE}"
+    ),
     "bomb-palette.png": (lambda: large("P", "PNG", transparency=0), f"picture {SIDE}x{SIDE}"),
     "bomb-float.tif": (lambda: large("F", "TIFF", compression="tiff_adobe_deflate"), f"picture {SIDE}x{SIDE}"),
     "bomb-cmyk.tif": (lambda: large("CMYK", "TIFF", compression="tiff_lzw"), f"picture {SIDE}x{SIDE}"),
@@ -233,6 +263,11 @@ CORPUS: dict[str, tuple[Callable[[], bytes], str]] = {
     "bits.png": (lambda: encoded(SMALL.convert("1")), PICTURE),
     "alpha.png": (lambda: encoded(SMALL.convert("LA")), PICTURE),
     "deep.png": (lambda: encoded(SMALL.convert("I;16")), PICTURE),
+    "deep-rgb.png": (lambda: deep_files.png(DEEP), PICTURE),
+    "deep.jp2": (lambda: DEEP_JPEG2000, PICTURE),
+    "deep.dcm": (lambda: deep_files.dicom(DEEP[..., 0].copy()), PICTURE),
+    "planes.tif": (lambda: deep_files.tiff(DEEP, apart=True, packed=True), PICTURE),
+    "photo.heic": (lambda: heic(SMALL), PICTURE),
     "lab.tif": (lambda: encoded(SMALL.convert("LAB"), "TIFF"), PICTURE),
     "ycbcr.tif": (lambda: encoded(SMALL.convert("YCbCr"), "TIFF"), PICTURE),
     "huge-values.tif": (
@@ -285,6 +320,15 @@ SEEDS = [
     encoded(SMALL, "WEBP", lossless=True, exif=exif()),
     encoded(SMALL, "PNG", save_all=True, append_images=[texture(3, (64, 48))]),
     b"P3 4 2 15\n" + b"1 2 3 " * 8,
+    deep_files.png(DEEP),
+    deep_files.png(np.dstack([DEEP, DEEP[..., :1]])),
+    deep_files.tiff(DEEP, apart=True, packed=True),
+    deep_files.tiff(DEEP, order=">"),
+    deep_files.ppm(DEEP),
+    DEEP_JPEG2000,
+    heic(SMALL),
+    deep_files.dicom(DEEP[..., 0].copy(), WindowCenter="30000", WindowWidth="60000"),
+    deep_files.dicom(DEEP[..., 0].copy(), pydicom.uid.RLELossless),
 ]
 EDGES = (("H", 0), ("H", 0x7FFF), ("H", 0xFFFF), ("I", 0), ("I", 1 << 16), ("I", 2**31 - 1), ("I", 2**32 - 1))
 NUMBERS = [struct.pack(f"{order}{kind}", value) for order in "<>" for kind, value in EDGES]

@@ -6,6 +6,7 @@ from labelonce.errors import ConfigurationError, ServerError, UnsupportedProject
 from labelonce.label_studio.project import read_project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
+from labelonce.report import print_uploaded
 from labelonce.settings import Settings
 from labelonce.syncing.uploading import Fate, upload
 from pictures import encoded, texture
@@ -91,6 +92,24 @@ def test_files_that_are_no_images_are_told_and_left_out(owner, project, put, fol
     assert "broken.jpg" not in tasks(owner, project)
 
 
+def test_what_label_studio_does_not_take_is_told_and_stands_for_nothing(owner, project, put, folder, capsys):
+    for name, kind in {"0.avif": "AVIF", "6.JPG": "JPEG", "7": "PNG", "8.nef": "TIFF"}.items():
+        (folder / name).write_bytes(encoded(texture(8 if name == "8.nef" else 7), kind))
+    fates = {"0.avif": FAILED, "6.JPG": NEW, "7": FAILED, "8.nef": FAILED}
+    found = put(dry_run=True)
+    assert {name: found[name] for name in fates} == fates
+    print_uploaded(put.last, dry_run=True, with_duplicates=False)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "  3 cannot be imported:"
+    assert "no .avif files" in said[1]
+    assert "local storage" in said[1]
+    assert "without a suffix" in said[2]
+    assert "raw file" in said[3]
+    found = put()
+    assert {name: found[name] for name in fates} == fates
+    assert set(tasks(owner, project)) == {"1.jpg", "3.jpg", "4.jpg", "6.JPG"}
+
+
 @pytest.mark.parametrize("arrived", [False, True])
 def test_an_answer_that_is_lost(owner, project, put, monkeypatch, arrived):
     """Whether the request arrived or not, each image is imported once."""
@@ -124,11 +143,25 @@ def test_what_the_server_refuses_stops_nothing_else(owner, project, put, monkeyp
     assert set(tasks(owner, project)) == {"1.jpg", "4.jpg"}
 
 
+def test_what_the_server_refuses_stands_for_nothing(owner, project, put, monkeypatch):
+    post = Server.post
+
+    def strict(self, path, body, **options):
+        if path.endswith("/import") and any(name == "1.jpg" for name, _ in body.parts.values()):
+            raise ServerError("this file is not supported")
+        return post(self, path, body, **options)
+
+    monkeypatch.setattr(Server, "post", strict)
+    assert put() == {"1.jpg": FAILED, "2.jpg": NEW, "b/3.jpg": NEW, "b/4.jpg": NEW, "b/5.jpg": DUPLICATE}
+    assert set(tasks(owner, project)) == {"2.jpg", "3.jpg", "4.jpg"}
+
+
 def test_a_folder_that_label_studio_serves_is_referred_to(server, owner, project, labels, tmp_path):
     folder = server.document_root / "served" / "frames"
     folder.mkdir(parents=True)
     for name, content in {"a b.jpg": scene(1, 95), "c.jpg": scene(1, 70), "d.jpg": scene(2)}.items():
         (folder / name).write_bytes(content)
+    (folder / "e.avif").write_bytes(encoded(texture(5), "AVIF"))  # what is not uploaded may be of any kind
     storage = {"project": project, "path": str(folder.parent), "use_blob_urls": True, "title": "served"}
     owner.call("POST", "/api/storages/localfiles/", json=storage)
     connection = Server(labels.url, labels.token)
@@ -137,7 +170,7 @@ def test_a_folder_that_label_studio_serves_is_referred_to(server, owner, project
     assert uploaded.referenced
     found = owner.call("GET", f"/api/tasks/?project={project}&fields=all&resolve_uri=false")["tasks"]
     assert [task["data"]["image"] for task in found] == [
-        f"/data/local-files/?d=served/frames/{name}" for name in ("a%20b.jpg", "d.jpg")
+        f"/data/local-files/?d=served/frames/{name}" for name in ("a%20b.jpg", "d.jpg", "e.avif")
     ]
     again = upload(connection, read_project(connection, project), folder, settings, QUIET)
     assert not again.count(NEW)

@@ -101,8 +101,13 @@ def print_uploaded(uploaded: "Uploaded", *, dry_run: bool, with_duplicates: bool
         f"{len(uploaded.files):,} images: {count(Fate.IMPORTED):,} new ones {how}, "
         f"{count(Fate.DUPLICATE):,} duplicates {beside}, {count(Fate.THERE):,} already there"
     )
-    for one in [one for one in uploaded.files if one.fate is Fate.FAILED][:SHOWN_PROBLEMS]:
-        click.echo(printable(f"  {one.file}: {one.reason}"), err=True)
+    failed = [one for one in uploaded.files if one.fate is Fate.FAILED]
+    if failed:
+        click.echo(f"  {len(failed):,} cannot be imported:", err=True)
+    for one in failed[:SHOWN_PROBLEMS]:
+        click.echo(printable(f"    {one.file}: {one.reason}"), err=True)
+    if len(failed) > SHOWN_PROBLEMS:
+        click.echo(f"    and {len(failed) - SHOWN_PROBLEMS:,} more, all of them with --json", err=True)
     duplicates = [one for one in uploaded.files if one.fate is Fate.DUPLICATE]
     if duplicates:
         rows = ((one.file, str(one.of), f"{one.similarity:.1f} %", one.reason) for one in duplicates[:SHOWN_DECISIONS])

@@ -1,30 +1,29 @@
 """Bytes → one upright picture, decoded once at the size that the later stages need."""
 
-import hashlib
-import io
 import math
 import re
 import threading
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 
 from labelonce.errors import ImageUnreadable
+from labelonce.images import formats
+from labelonce.images.depth import Deep
+from labelonce.images.dicom import DicomFile
 from labelonce.images.exif import captured
+from labelonce.images.heic import HeicFile
 from labelonce.images.regions import Region
+from labelonce.images.sixteen import colours_of
+from labelonce.images.strips import AT_ONCE, digest_of, strips, whole
 
 LONG_SIDE = 480  # pixels: half as much again as the largest side that a later stage looks at
 BACKGROUND = 128  # behind transparent pixels: light and dark drawings both stand out from mid-grey
-
-# What browsers show, and what cameras and scanners write. Not Pillow's whole list: some of its readers start other
-# programs (EPS), others accept any bytes (TGA).
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,12 +37,14 @@ _TURNS = {
 _SIDEWAYS = (5, 6, 7, 8)
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # of a JPEG's segments; others are within a scan, or have no length
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
-_DEEP = ("I", "F")  # more than 8 bits for each value; "I;16" and its kin too
-_AT_ONCE = 1 << 22  # pixels: larger pictures are not copied as a whole
+_READERS: dict[str, type[HeicFile | DicomFile]] = {
+    formats.HEIC: HeicFile,
+    formats.DICOM: DicomFile,
+}  # of what Pillow does not know
 _TOGETHER = 1 << 28  # pixels of all pictures that threads decode at the same time, but for one that is larger by itself
+_WIDE = 3  # times the memory, at most, for each pixel of colours of more than 8 bits
 _MOST_EXIF = 100  # parts of 64 kB in one file: Pillow puts each behind a copy of all before it
 _MOST_SCANS = 100  # of a JPEG: encoders write ten or so, and each goes over the whole picture again
-_quiet_lock = threading.Lock()
 cv2.setNumThreads(1)  # pictures are looked at side by side; OpenCV's own threads would spin while they wait for work
 
 
@@ -79,8 +80,9 @@ def decode(
 ) -> Picture:
     """Decode an image file.
 
-    Orientation by EXIF is applied, transparency is laid on mid-grey, values of more than 8 bits are stretched from
-    the smallest to the largest (a 12-bit radiograph in 16 bits would be black otherwise).
+    Orientation by EXIF is applied, transparency is laid on mid-grey, values of more than 8 bits are stretched over
+    the range in which most of them lie (a 12-bit radiograph in 16 bits would be black otherwise); colours only where
+    they end far below full scale.
 
     The digest covers every pixel that was decoded: for JPEG those of libjpeg's reduced decoding (by a half, a quarter
     or an eighth, the long side of what counts still 480 pixels or more), for all others the full size, alpha and deep
@@ -88,7 +90,8 @@ def decode(
     of one size agree in all of them only if what differs is fainter than one grey level over such a block, which is
     less than any of the later stages, or a person who labels, can tell.
 
-    Decoding takes up to 10 bytes of memory for each pixel of the file, 17 for WebP. Threads wait for each other rather
+    Decoding takes up to 10 bytes of memory for each pixel of the file, 12 for colours of 16 bits, 18 for WebP and
+    JPEG 2000, 28 where that or AVIF has more than 8 bits. Threads wait for each other rather
     than decode more than 268 million pixels at the same time.
 
     An image is only accepted whole. What Pillow fills up after the end of a truncated file is the same grey for every
@@ -130,51 +133,85 @@ def decode(
 def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int) -> Picture:
     if len(data) > _MOST_EXIF << 16 and data.count(b"Exif\0\0") > _MOST_EXIF:
         raise ImageUnreadable(f"too costly: more than {_MOST_EXIF} parts of EXIF")
-    with _quiet():
-        image = _open(data)
+    reader = _READERS.get(formats.kind_of(data[: formats.HEAD]) or "")
+    if reader is not None:
+        file = reader(data)
+        _check(file.size, max_pixels)
+        with _room.taken(math.prod(file.size)):
+            pixels = file.load()
+            return _picture(pixels, pixels.size, region, long_side)
+    with formats.quiet():
+        image = formats.open_image(data)
         width, height = image.size
-        if min(width, height) < 1:
-            raise ImageUnreadable("it has no pixels")
-        if width * height > max_pixels:
-            raise ImageUnreadable(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
+        _check(image.size, max_pixels)
         # MPO is a photo with a preview, depth or gain map behind it, and the photo is its first frame
         if image.format != "MPO" and getattr(image, "is_animated", False):
             raise ImageUnreadable("animated or with several pages: one frame does not stand for it")
         orientation = None
         if isinstance(image, JpegImagePlugin.JpegImageFile):  # MPO too
-            orientation = _orientation(image)
+            orientation = formats.orientation_of(image)
             image.draft("RGB", _least_size(image.size, region, orientation, long_side))
             if _scans(data) > _MOST_SCANS:
                 raise ImageUnreadable(f"too costly: a JPEG of more than {_MOST_SCANS} scans")
+        colours = colours_of(image, data)
     # libjpeg holds the whole of what comes in several scans, however much it is reduced
-    pixels = width * height if image.info.get("progressive") else image.width * image.height
-    with _room.taken(pixels):
-        return _loaded(image, (width, height), orientation, region, long_side)
+    count = width * height if image.info.get("progressive") else image.width * image.height
+    with _room.taken(count if colours is None else _WIDE * count):
+        with formats.quiet() if image.format == "TIFF" else nullcontext():  # the others do not warn while they decode
+            loaded = _loaded(image) if colours is None else colours()
+        if colours is not None:
+            return _picture(loaded, loaded.size, region, long_side)
+        if orientation is None:
+            width, height = image.size  # Pillow turns TIFF while it decodes
+            orientation = formats.orientation_of(image)
+        if orientation in _SIDEWAYS:
+            width, height = height, width
+        with formats.quiet():
+            taken = captured(image)
+        return replace(_picture(_turned(loaded, orientation), (width, height), region, long_side), captured=taken)
 
 
-def _loaded(
-    image: Image.Image, size: tuple[int, int], orientation: int | None, region: Region | None, long_side: int
-) -> Picture:
-    """The picture of a file whose header was read; the size is the file's own."""
+def _check(size: tuple[int, int], max_pixels: int) -> None:
+    """Refuse sizes by the header."""
     width, height = size
-    with _quiet() if image.format == "TIFF" else nullcontext():  # only its reader warns while it decodes
-        image.load()
-    if orientation is None:
-        width, height = image.size  # Pillow turns TIFF while it decodes
-        with _quiet():
-            orientation = _orientation(image)
-    with _quiet():
-        taken = captured(image)
+    if min(size) < 1:
+        raise ImageUnreadable("it has no pixels")
+    if width * height > max_pixels:
+        raise ImageUnreadable(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
+
+
+def _loaded(image: Image.Image) -> Image.Image | Deep:
+    """The pixels of a file whose header was read."""
+    image.load()
+    if image.mode == "F":
+        return Deep(whole(image, np.float32))
+    if image.mode == "I":
+        return Deep(whole(image, np.uint16 if image.format == "PPM" else np.int32))
+    return Deep(whole(image, np.uint16)) if image.mode.startswith("I;16") else image
+
+
+def _turned(loaded: Image.Image | Deep, orientation: int) -> Image.Image | Deep:
+    if isinstance(loaded, Deep):
+        return loaded.turned(orientation)
     turn = _TURNS.get(orientation)
-    upright: Image.Image = image if turn is None else image.transpose(turn)
-    if orientation in _SIDEWAYS:
-        width, height = height, width
+    return loaded if turn is None else loaded.transpose(turn)
+
+
+def _picture(upright: Image.Image | Deep, size: tuple[int, int], region: Region | None, long_side: int) -> Picture:
+    """The picture of upright pixels; the size is the file's own."""
+    width, height = size
     if region is not None:
         left, top, right, bottom = region.box(width, height)
         width, height = right - left, bottom - top
-        upright = upright.crop(region.box(*upright.size))
-    rgb, digest = _pixels(upright, f"{width}x{height}", long_side)
-    return Picture(width, height, rgb, digest, _sharpness(rgb), taken)
+        box = region.box(*upright.size)
+        upright = upright.cropped(box) if isinstance(upright, Deep) else upright.crop(box)
+    if isinstance(upright, Deep):
+        upright = upright.plain()
+        digest = upright.digest(f"{width}x{height}")
+        rgb = _seen(upright.shown(max(1, max(upright.size) // long_side)), long_side)
+    else:
+        rgb, digest = _pixels(upright, f"{width}x{height}", long_side)
+    return Picture(width, height, rgb, digest, _sharpness(rgb))
 
 
 class _Room:
@@ -219,11 +256,6 @@ def _scans(data: bytes) -> int:
     return count
 
 
-def _orientation(image: Image.Image) -> int:
-    found: int = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return found
-
-
 def _least_size(size: tuple[int, int], region: Region | None, orientation: int, long_side: int) -> tuple[int, int]:
     """What libjpeg's reduced decoding must leave of the file's sides, so that the long side of the region is enough."""
     shares = (1.0, 1.0) if region is None else (region.width / 100, region.height / 100)
@@ -231,44 +263,6 @@ def _least_size(size: tuple[int, int], region: Region | None, orientation: int, 
         shares = shares[1], shares[0]
     scale = long_side / max(side * share for side, share in zip(size, shares, strict=True))
     return math.ceil(size[0] * scale), math.ceil(size[1] * scale)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Pillow's warnings about odd metadata; the filters are global, so one thread at a time."""
-    with _quiet_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _open(data: bytes) -> Image.Image:
-    """Read the header.
-
-    `Image.open` has a limit of its own for the number of pixels, which is global; asking the readers leaves it alone.
-    """
-    Image.init()
-    prefix = data[:16]
-    for name in FORMATS:
-        factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None or accept is None or accept(prefix) is not True:
-            continue
-        try:
-            return factory(io.BytesIO(data), "")
-        except SyntaxError:
-            raise ImageUnreadable(f"damaged: begins as {name} but cannot be read") from None
-    raise ImageUnreadable(_what_else(data))
-
-
-def _what_else(data: bytes) -> str:
-    """Say what bytes are that no reader accepts."""
-    text = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in text:
-        return "an SVG drawing: only pictures made of pixels can be compared"
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "a web page, not a picture (is a login needed to fetch it?)"
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftyphevc"):
-        return "HEIC: a format that is not supported"
-    return "not a picture of a supported format"
 
 
 def _reason(error: Exception) -> str:
@@ -281,46 +275,34 @@ def _reason(error: Exception) -> str:
 
 
 def _pixels(image: Image.Image, size: str, long_side: int) -> tuple[NDArray[np.uint8], str]:
-    """Reduced RGB and the digest of all pixels of an upright image."""
-    if image.mode in _DEEP or image.mode.startswith("I;16"):
-        digest = _digest(image, size)
-        return np.asarray(_reduced(Image.fromarray(_stretched(image)), long_side).convert("RGB")), digest
+    """Reduced RGB and the digest of all pixels of an upright image of 8 bits."""
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
-            digest = _digest(image, size)
-            small = _reduced(image, long_side)
-            ground = Image.new("RGBA", small.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
-            return np.asarray(Image.alpha_composite(ground, small).convert("RGB")), digest
+            return _seen(image, long_side), _digest(image, size)
     if image.mode in ("CMYK", "LAB"):  # several values have one RGB, so the digest is taken first
         digest = _digest(image, size)
         return np.asarray(_reduced(image.convert("RGB"), long_side)), digest
     if image.mode != "RGB":
         image = image.convert("RGB")
-    if image.width * image.height > _AT_ONCE:
-        return _shrunk(np.asarray(image.reduce(max(1, max(image.size) // long_side))), long_side), _digest(image, size)
-    whole = np.asarray(image)
-    return _shrunk(whole, long_side), _digest_of(f"{size} RGB {image.width}x{image.height}", (whole.data,))
+    if image.width * image.height > AT_ONCE:
+        return _seen(image.reduce(max(1, max(image.size) // long_side)), long_side), _digest(image, size)
+    pixels = np.asarray(image)
+    return _shrunk(pixels, long_side), digest_of(f"{size} RGB {image.width}x{image.height}", (pixels.data,))
+
+
+def _seen(image: Image.Image, long_side: int) -> NDArray[np.uint8]:
+    """Reduced RGB; what is transparent is laid on the ground."""
+    if image.mode not in ("LA", "RGBA"):
+        return _shrunk(np.asarray(image.convert("RGB")), long_side)
+    small = _reduced(image if image.mode == "RGBA" else image.convert("RGBA"), long_side)
+    ground = Image.new("RGBA", small.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
+    return np.asarray(Image.alpha_composite(ground, small).convert("RGB"))
 
 
 def _digest(image: Image.Image, size: str) -> str:
     """Digest of the pixels."""
-    return _digest_of(f"{size} {image.mode} {image.width}x{image.height}", (one.tobytes() for one in _strips(image)))
-
-
-def _strips(image: Image.Image) -> Iterator[Image.Image]:
-    """The picture in strips, from the top: no second copy of a large one."""
-    width, height = image.size
-    rows = max(1, _AT_ONCE // 4 // width)
-    return (image.crop((0, top, width, min(height, top + rows))) for top in range(0, height, rows))
-
-
-def _digest_of(header: str, strips: Iterable[bytes | memoryview]) -> str:
-    """SHA-256 of mode, sizes and pixels."""
-    digest = hashlib.sha256(f"{header}\n".encode())
-    for strip in strips:
-        digest.update(strip)
-    return digest.hexdigest()
+    return digest_of(f"{size} {image.mode} {image.width}x{image.height}", (one.tobytes() for one in strips(image)))
 
 
 def _reduced(image: Image.Image, long_side: int) -> Image.Image:
@@ -345,29 +327,6 @@ def _shrunk(rgb: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     if step > 1:
         rgb = np.asarray(Image.fromarray(rgb).reduce(step))
     return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
-
-
-def _stretched(image: Image.Image) -> NDArray[np.uint8]:
-    """(h, w) uint8 from any finite range; what is not a number is as dark as the smallest value."""
-    lowest, highest = np.inf, -np.inf
-    for strip in _strips(image):
-        values = _values(strip)
-        finite = values[np.isfinite(values)]
-        if finite.size:
-            lowest, highest = min(lowest, float(finite.min())), max(highest, float(finite.max()))
-    if lowest > highest:
-        return np.zeros((image.height, image.width), np.uint8)
-    stretched = []
-    with np.errstate(over="ignore"):  # what is endless then is as bright as the largest value
-        for strip in _strips(image):
-            values = _values(strip)
-            scaled = (np.where(np.isfinite(values), values, lowest) - lowest) * (255.0 / max(highest - lowest, 1e-30))
-            stretched.append(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
-    return np.concatenate(stretched)
-
-
-def _values(image: Image.Image) -> NDArray[np.float32]:
-    return np.asarray(image).astype(np.float32)
 
 
 def _sharpness(rgb: NDArray[np.uint8]) -> float:

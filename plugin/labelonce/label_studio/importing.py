@@ -12,6 +12,8 @@ from labelonce.label_studio.server import Files, Server
 from labelonce.settings import Settings
 
 LOCAL_FILES = "/data/local-files/?d="
+# Images among what Label Studio 1.13 to 1.23 lets be uploaded, by suffix; one other file has a whole request refused.
+UPLOADED = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,17 @@ class Importer:
         """Whether tasks refer to the files where they are."""
         return self.root is not None
 
+    def refusal(self, name: str) -> str | None:
+        """Why Label Studio would not take a file; None where it would."""
+        suffix = Path(name).suffix.lower()
+        if self.refers or suffix in UPLOADED:
+            return None
+        called = f"{suffix} files" if suffix else "files without a suffix"
+        return (
+            f"Label Studio lets no {called} be uploaded: convert it to JPEG, PNG or WebP, or serve its folder as a "
+            "local storage of the project"
+        )
+
     def __call__(self, names: Sequence[str]) -> None:
         """Import some files, by their paths below the folder.
 
@@ -52,7 +65,7 @@ class Importer:
         self.server.post(f"/api/projects/{self.project.id}/import", body, repeatable=False)
 
 
-def importer(server: Server, project: Project, folder: Path, sample: str, settings: Settings) -> Importer:
+def importer(server: Server, project: Project, folder: Path, sample: str | None, settings: Settings) -> Importer:
     """Find out how files of a folder become tasks.
 
     Parameters
@@ -60,12 +73,13 @@ def importer(server: Server, project: Project, folder: Path, sample: str, settin
     folder
         Absolute, its links resolved.
     sample
-        One of the files.
+        One of the files, which can be read; None where there is none.
     """
     storages = server.get("/api/storages/localfiles", project=project.id)
     paths = [Path(storage["path"]) for storage in storages if storage.get("path")]
     served = any(folder.is_relative_to(path) for path in paths)
-    return Importer(server, project, folder, _root(server, folder / sample, settings) if served else None)
+    root = _root(server, folder / sample, settings) if served and sample is not None else None
+    return Importer(server, project, folder, root)
 
 
 def _location(file: Path, root: Path) -> str:

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labelonce.errors import ConfigurationError, ImageUnavailable
+from labelonce.images import formats
 from labelonce.sources.base import Content, Source
 from labelonce.tasks import Task
 
-SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 RACY_NS = 2_000_000_000  # the coarsest clock of a file system, FAT's: a file this young may change and look the same
 
 
 class FolderSource(Source):
-    """The image files below a folder, known by their suffix.
+    """The image files below a folder, known by their first bytes where their suffix does not tell.
 
-    Hidden files and folders are passed over, and so are folders below it that may not be listed.
+    What looks like an image and cannot be read is a task with a problem. Hidden files and folders are passed over, and
+    so are folders below it that may not be listed.
 
     Parameters
     ----------
@@ -54,15 +55,37 @@ class FolderSource(Source):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             below = Path(parent).relative_to(self._folder)
             for name in sorted(files):
-                if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                    relative = f"{below.as_posix()}/{name}" if below.parts else name
+                if name.startswith("."):
+                    continue
+                _, dot, ending = name.rpartition(".")
+                suffix = f"{dot}{ending}".lower()
+                relative = f"{below.as_posix()}/{name}" if below.parts else name
+                if suffix in formats.SUFFIXES:
                     yield Task(id=relative, images=(relative,))
+                elif suffix not in formats.OTHERS and (kind := self._kind(relative)) is not None:
+                    yield Task(id=relative, images=(relative,), problem=formats.problem_of(kind, suffix))
+
+    def _kind(self, location: str) -> str | None:
+        """What a file looks like; None where it is no image, or nobody may look."""
+        path = self._folder / location
+        try:
+            # only a link can lead out of a folder that is walked; opening a pipe would wait for ever
+            if not (path.is_symlink() and self._leads_out(path)) and stat.S_ISREG(path.stat().st_mode):
+                with path.open("rb", buffering=0) as file:
+                    return formats.kind_of(file.read(formats.HEAD))
+        except OSError:
+            pass
+        return None
+
+    def _leads_out(self, path: Path) -> bool:
+        """Whether it is a link to somewhere outside of the folder, and such links are not followed."""
+        return self._within is not None and not Path(os.path.realpath(path)).is_relative_to(self._within)
 
     def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
         """Read one file; its size, times and number are its validator."""
         path = self._folder / location
         try:
-            if self._within is not None and not Path(os.path.realpath(path)).is_relative_to(self._within):
+            if self._leads_out(path):
                 raise ImageUnavailable("it is a link that leads out of the folder; --follow-links allows that")
             found = path.stat()
             if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever

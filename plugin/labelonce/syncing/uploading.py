@@ -1,12 +1,13 @@
 """Filtering before anything is uploaded: only images that a project does not have yet become tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from labelonce.catalogue import Catalogue
-from labelonce.errors import ServerError, Unreachable, UnsupportedProject
+from labelonce.errors import ImageUnavailable, ServerError, Unreachable, UnsupportedProject
 from labelonce.label_studio.importing import Importer, importer
 from labelonce.label_studio.listing import as_task
 from labelonce.label_studio.project import Project
@@ -121,19 +122,23 @@ def upload(
             "Label Studio, and run labelonce sync."
         )
     files = _Files(folder, source_of(server, project, settings, progress), settings)
-    uploaded, sent, failures = Uploaded(), dict[str, Filed](), 0
+    send = importer(server, project, files.folder, files.sample(), settings)
+    uploaded, sent, failures = Uploaded(referenced=send.refers), dict[str, Filed](), 0
+
+    def refusal(name: str) -> str | None:
+        before = sent.get(name)
+        return before.reason if before and before.fate is Fate.FAILED else send.refusal(name)
+
     while True:
         if not dry_run:
             uploaded.synced = sync(server, project, settings, progress)
-        found = _compared(server, project, files, settings, progress, copies=with_duplicates)
+        found = _compared(server, project, files, refusal, settings, progress, copies=with_duplicates)
         # what a later look finds there has just been sent
         uploaded.files = [sent.get(one.file, one) for one in uploaded.files or found]
         wanted = (Fate.IMPORTED, Fate.DUPLICATE) if with_duplicates else (Fate.IMPORTED,)
         todo = {one.file: one for one in found if one.fate in wanted and one.file not in sent}
         if dry_run or not todo:
             return uploaded
-        send = importer(server, project, files.folder, next(iter(todo)), settings)
-        uploaded.referenced = send.refers
         try:
             _send(send, todo, files, sent, progress, alone=failures > 0)
         except ServerError:
@@ -192,10 +197,27 @@ class _Files(Source):
         self._project = project
         self._files = FolderSource(folder, max_bytes=settings.max_bytes)
 
-    def files(self) -> list[Task]:
-        """The files of the folder as tasks of this source."""
-        names = sorted(str(task.id) for task in self._files.tasks())
-        return [Task(NOT_YET + number, (str(self.folder / name),)) for number, name in enumerate(names)]
+    def files(self, refusal: Callable[[str], str | None]) -> list[Task]:
+        """The files of the folder as tasks of this source.
+
+        Parameters
+        ----------
+        refusal
+            Why Label Studio does not take a file: it is not compared then, so that it stands for none that it takes.
+        """
+        listed = sorted((str(task.id), task.problem) for task in self._files.tasks())
+        return [
+            Task(NOT_YET + number, (str(self.folder / name),), problem=problem or refusal(name))
+            for number, (name, problem) in enumerate(listed)
+        ]
+
+    def sample(self) -> str | None:
+        """A file that can be read; None where there is none."""
+        for task in self._files.tasks():
+            with suppress(ImageUnavailable):
+                self._files.read(task, task.images[0])
+                return str(task.id)
+        return None
 
     def name_of(self, task: Task) -> str:
         """The path of a file below the folder."""
@@ -219,16 +241,25 @@ class _Files(Source):
 
 
 def _compared(
-    server: Server, project: Project, files: _Files, settings: Settings, progress: Progress, *, copies: bool
+    server: Server,
+    project: Project,
+    files: _Files,
+    refusal: Callable[[str], str | None],
+    settings: Settings,
+    progress: Progress,
+    *,
+    copies: bool,
 ) -> list[Filed]:
     """What is to become of the files.
 
     Parameters
     ----------
+    refusal
+        As in `_Files.files`.
     copies
         Whether a file that is a task's copy to the pixel is already there although that task is skipped.
     """
-    tasks = files.files()
+    tasks = files.files(refusal)
     with (
         Mirror(mirror_path(settings.store_path, files.identity)) as mirror,
         workshop(files, settings, progress) as shop,
