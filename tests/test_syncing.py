@@ -1,5 +1,6 @@
 """Following a project on a real Label Studio: what is new is decided, and all that was decided stands."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +12,11 @@ from labelonce.label_studio.listing import read_all
 from labelonce.label_studio.project import read_project
 from labelonce.label_studio.server import Server
 from labelonce.label_studio.undoing import undo
+from labelonce.pipeline import make_plan
+from labelonce.planning import Role
 from labelonce.progress import Progress
 from labelonce.settings import Settings
-from labelonce.syncing import deciding, judging, sync
+from labelonce.syncing import deciding, judging, source_of, sync
 from pictures import encoded, texture
 from studio import BOX, Person, own_skips
 from web import Web, reply
@@ -219,6 +222,52 @@ def test_duplicates_of_a_third_that_a_person_told_apart(team):
     assert judging.tell_apart(team.server, team.read(), one, two, QUIET) == []
     team.sync()
     assert team.skipped() == set()
+
+
+ASKING = (
+    '<View><Header value="$question"/><Image name="image" value="$image"/><Choices name="answer" toName="image">'
+    '<Choice value="yes"/><Choice value="no"/></Choices></View>'
+)
+
+
+def ask(team, *questions: str) -> list[int]:
+    """Import one photo with each of some questions."""
+    photo = f"data:image/jpeg;base64,{b64encode(scene(1)).decode()}"
+    rows = [{"image": photo, "question": question, "number": number} for number, question in enumerate(questions)]
+    return team.owner.import_tasks(team.project, rows)
+
+
+def test_one_photo_with_four_questions_is_four_tasks(team):
+    """Nobody labels the question, and everybody reads it."""
+    team.project = team.owner.project(ASKING)
+    tasks = ask(team, "a cat?", "a dog?", "at night?", "indoors?")
+    plan = make_plan(source_of(team.server, team.read(), team.settings(), QUIET), team.settings(), QUIET, project=1)
+    assert {one.role for one in plan.decisions} == {Role.UNIQUE}
+    team.sync()
+    assert team.skipped() == set()
+    assert team.roles() == dict.fromkeys(tasks, "unique")
+    (again, new) = ask(team, "a dog?", "a horse?")
+    team.sync()
+    assert team.skipped() == {again}
+    assert (team.stands_for(again), team.roles()[new]) == (tasks[1], "unique")
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_configuration_that_shows_more_is_decided_anew(team, tmp_path, forgotten):
+    """As an earlier version's decisions are, which did not look at what nobody labels."""
+    team.project = team.owner.project(ASKING.replace('<Header value="$question"/>', ""))
+    first, *others = ask(team, "a cat?", "a dog?", "at night?", "a cat?", "a cat?", "a cat?")
+    team.sync()
+    assert team.skipped() == set(others)
+    team.owner.call("PATCH", f"/api/projects/{team.project}/", json={"label_config": ASKING})
+    if forgotten:
+        team.store = tmp_path / "another" / "store.sqlite3"
+    team.sync()
+    assert team.skipped() == set(others[2:])
+    assert {team.stands_for(task) for task in others[2:]} == {first}
+    writes = team.server.writes
+    team.sync()
+    assert team.server.writes == writes
 
 
 def test_a_changed_image_is_decided_anew(team):

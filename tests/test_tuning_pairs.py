@@ -174,13 +174,17 @@ def test_names_that_are_not_there(tmp_path, files, settings):
 
 def test_pairs_that_cannot_be_compared_are_left_out(tmp_path, files, settings):
     tasks = [Task(name, (name,)) for name in files]
-    tasks += [Task("two", ("0", "1")), Task("two more", ("0-jpeg", "1-jpeg")), Task("question", ("0",), context="why?")]
+    tasks += [
+        Task("two", ("0", "1")),
+        Task("two more", ("0-jpeg", "1-jpeg")),
+        Task("question", ("0",), context="$why ab"),
+    ]
     lines = [("0", "broken", True), ("0", "two", True), ("0", "question", True), ("two", "two more", True)]
     found = judged(tmp_path, files, settings, [*lines, *strangers()], tasks)
     why = {one.line: text for one, text in found.left_out}
     assert "not a picture" in why[2]
     assert "different numbers of images" in why[3]
-    assert "what else is labelled" in why[4]
+    assert "differs: $why, so that they are never duplicates" in why[4]
     assert len(found.pairs) == 16
     assert found.accepted["near"][[one.a == "two" for one in found.pairs]].all()
 

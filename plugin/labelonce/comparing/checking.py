@@ -177,20 +177,30 @@ def _compared(
     pictures = known.catalogue.known(list(rows))
     vectors = known.store.vectors([one.pixels for one in pictures], known.model)
 
-    def compared(one: Known) -> Likeness:
+    def compared(one: Known, context: str) -> Likeness:
         if one.pixels in vectors:
-            features = partial(_features, known.store, one.pixels)
-            return known.measure.compare(Subject((Look(one.pixels, vectors[one.pixels], features),)), subject)
+            look = Look(one.pixels, vectors[one.pixels], partial(_features, known.store, one.pixels))
+            return known.measure.compare(Subject((look,), context), subject)
+        if apart := Subject((), context).apart(subject):
+            return Likeness(100 * rows[one.row], False, apart, known.measure.level)
         if one.pixels == subject.looks[0].pixels:
             return Likeness(100.0, True, "same pixels", known.measure.level)
         cosine = rows[one.row]
         return Likeness(100 * cosine, cosine >= known.measure.alone, BY_SIMILARITY, known.measure.level)
 
-    others = [(one, tasks) for one in pictures if (tasks := tuple(task for task in one.tasks if task != itself))]
+    others = [(one, *held) for one in pictures for held in _held(one, subject.context, itself)]
     for start in range(0, len(others), cores()):
-        some = others[start : start + cores()]
-        likenesses = known.pool.map(compared, [one for one, _ in some])
-        yield from zip([tasks for _, tasks in some], likenesses, strict=True)
+        pictured, contexts, tasks = zip(*others[start : start + cores()], strict=True)
+        yield from zip(tasks, known.pool.map(compared, pictured, contexts), strict=True)
+
+
+def _held(one: Known, context: str, itself: TaskId | None) -> list[tuple[str, tuple[TaskId, ...]]]:
+    """The tasks that hold a picture, by what else they show; those first that show the same as is asked for."""
+    found: dict[str, list[TaskId]] = {}
+    for task, shown in zip(one.tasks, one.contexts, strict=True):
+        if task != itself:
+            found.setdefault(shown if context else "", []).append(task)
+    return [(shown, tuple(found[shown])) for shown in sorted(found, key=lambda shown: shown != context)]
 
 
 def _features(store: Store, pixels: str) -> Features | None:

@@ -25,7 +25,7 @@ from labelonce.settings import Settings
 from labelonce.sources.base import Source
 from labelonce.sources.named import Named, NamedSource
 from labelonce.store import Store
-from labelonce.tasks import TaskId
+from labelonce.tasks import TaskId, shown_apart
 from labelonce.verification import verify
 
 QUIET = Progress()
@@ -100,11 +100,15 @@ class Subject:
     Parameters
     ----------
     context
-        What else people label there, as in `Task`; empty for an image that is in no task.
+        What else people see there, as in `Task`; empty for an image that is in no task.
     """
 
     looks: tuple[Look, ...]
     context: str = ""
+
+    def apart(self, other: "Subject") -> str:
+        """What differs beside the pictures, for a person; nothing is known to where one of them is in no task."""
+        return shown_apart(self.context, other.context) if self.context and other.context else ""
 
     def held(self) -> "Subject":
         """The same, for many comparisons: its features are loaded once."""
@@ -140,8 +144,8 @@ class Measure:
         view = "" if copies else max(by_view, key=lambda name: min(by_view[name]))  # the first of equal ones: as it is
         cosine = 1.0 if copies else min(by_view[view])
         made = partial(Likeness, 100 * cosine, level=self.level, view=view)
-        if known.context and image.context and known.context != image.context:
-            return made(False, "what else is labelled there differs")
+        if apart := known.apart(image):
+            return made(False, apart)
         if copies:
             equal = all(one.digest is not None and one.digest == other.digest for one, other in pairs)
             return made(True, "byte copy" if equal else "same pixels")

@@ -19,7 +19,7 @@ from labelonce.reading import KnownImages
 from labelonce.settings import Settings
 from labelonce.sources.base import Source
 from labelonce.store import Store
-from labelonce.tasks import Task
+from labelonce.tasks import Task, shown_apart
 from labelonce.threads import cores, threads
 from labelonce.verification import Verdict
 
@@ -234,7 +234,7 @@ def _why_not(left: Task, right: Task, images: KnownImages) -> str | None:
     if left.id == right.id:
         return "both names are of one task"
     if left.context != right.context:
-        return "what else is labelled in these tasks differs, so that they are never duplicates"
+        return f"{shown_apart(left.context, right.context)}, so that they are never duplicates"
     if len(left.images) != len(right.images):
         return "these tasks have different numbers of images, so that they are never duplicates"
     return None
