@@ -122,8 +122,10 @@ def test_a_rejection_says_what_is_missing(photos, settings):
 
 
 def test_the_level_comes_from_the_project(photos, settings):
-    found = similarity(photos / "b.png", photos / "b2.jpg", settings, controls=("Choices",))
-    assert (found.duplicates, found.level) == (True, "scene")
+    for controls, level in (("RectangleLabels", "near"), ("Choices", "near"), ("Pairwise", "equal")):
+        found = similarity(photos / "b.png", photos / "b2.jpg", settings, controls=(controls,))
+        assert (found.duplicates, found.level) == (False, level)
+    assert found.reason == "only equal pixels count here"
 
 
 def tasks_of(photos, **images):
@@ -492,4 +494,4 @@ def test_as_many_look_alikes_are_compared_as_are_worth_it(photos, known, run, mo
 def test_a_measure_needs_no_project():
     measure = measure_of(Settings(model="thumbnail", eps="99%"), Thumbnail())
     assert (measure.threshold, measure.alone, measure.level) == (0.99, 0.99, "near")
-    assert measure_of(Settings(), Thumbnail(), ("Choices",)).level == "scene"
+    assert measure_of(Settings(), Thumbnail(), ("Pairwise",)).level == "equal"

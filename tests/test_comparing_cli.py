@@ -313,7 +313,9 @@ def test_a_project_says_how_alike_and_which_region(run, studio):
     )
     one, other = owner.import_tasks(judging, [{"data": {"image": uri}} for uri in uris])
     code, out, _ = run("similarity", one, other, "-p", judging, **settings)
-    assert (code, "duplicates at level scene" in out) == (0, True)
+    assert (code, "not duplicates at level near" in out) == (0, True)
+    code, out, _ = run("similarity", one, other, "-p", judging, "--level", "scene", **settings)
+    assert (code, " duplicates at level scene" in out) == (0, True)
 
 
 def test_the_commands_start_without_what_is_heavy():

@@ -125,7 +125,8 @@ def test_the_configuration_and_the_predictions_say_what_matters(labels, labelonc
         return json.loads(labelonce("plan", "-p", str(project), "--json", *arguments).output)["plan"]
 
     for config, level, arguments, duplicates in (
-        (judged, "scene", (), 1),
+        (judged, "near", (), 0),
+        (judged, "scene", ("--level", "scene"), 1),
         (outlined, "near", (), 0),
         (outlined + judged, "near", (), 0),
         (outlined, "near", ("--roi-from-predictions",), 1),

@@ -306,7 +306,8 @@ def test_the_level_follows_the_labelling_configuration_or_the_user(files, settin
         ((), "near", "no labelling configuration", 0),
         (("RectangleLabels",), "near", "RectangleLabels", 0),
         (("RectangleLabels", "Choices"), "near", "RectangleLabels", 0),
-        (("Choices",), "scene", "Choices", 1),
+        (("Choices",), "near", "Choices", 0),
+        (("Pairwise",), "equal", "Pairwise", 0),
     ):
         found = made(controls)
         assert found.settings["level"] == level
@@ -316,6 +317,18 @@ def test_the_level_follows_the_labelling_configuration_or_the_user(files, settin
     assert (given.settings["level"], given.settings["level_reason"]) == ("scene", "as given")
     assert given.count(Role.DUPLICATE) == 1
     assert made(("Choices",), "copies").count(Role.DUPLICATE) == 0
+    assert "as given, although" in made(("TextArea",), "scene").settings["level_reason"]
+
+
+def test_pictures_that_are_compared_with_each_other_have_to_be_equal(files, settings):
+    tasks = [Task(0, ("a1", "b1")), Task(1, ("a1", "b2")), Task(2, ("b1", "a1")), Task(3, ("a1", "b1"))]
+    source = MemorySource(files, tasks)
+    source.controls = ("Pairwise",)
+    found = make_plan(source, replace(settings, verify="geometry"), QUIET)
+    assert [one.task for one in found.decisions if one.role is Role.DUPLICATE] == [3]
+    source.controls = ("RectangleLabels",)
+    found = make_plan(source, replace(settings, verify="geometry"), QUIET)
+    assert found.count(Role.DUPLICATE) == 2
 
 
 def test_only_the_region_counts(files, settings):

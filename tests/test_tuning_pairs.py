@@ -129,6 +129,14 @@ def test_the_level_follows_from_the_answers(tmp_path, files, settings, same, lev
     assert now.errors.missed == (6 if same else 0)
 
 
+def test_equal_pixels_need_no_threshold(tmp_path, files, settings):
+    path = written(tmp_path, "a,b,same\n0,0-jpeg,1\n0,1,0\n")
+    source = MemorySource(files)
+    source.controls = ("Pairwise",)
+    with pytest.raises(ConfigurationError, match="only equal pixels count"):
+        look(path, read_judgements(path)[0], source, settings, QUIET)
+
+
 def test_a_threshold_follows_from_the_answers_without_verification(tmp_path, files, settings):
     from dataclasses import replace
 

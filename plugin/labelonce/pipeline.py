@@ -13,7 +13,7 @@ from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.images.views import views_of
-from labelonce.levels import Rules, level_for, rules_from
+from labelonce.levels import Level, Rules, level_of, rules_from
 from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
 from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role
@@ -113,8 +113,8 @@ class Workshop:
 
     Parameters
     ----------
-    level, level_reason
-        What counts as the same, and why; see `levels`.
+    level
+        What counts as the same, and why.
     threshold
         Cosine similarity from which on two images are proposed as a pair.
     """
@@ -125,8 +125,7 @@ class Workshop:
     store: Store
     reader: Reader
     rules: Rules
-    level: str
-    level_reason: str
+    level: Level
     threshold: float
 
     def compare(
@@ -174,7 +173,7 @@ class Workshop:
 
     def _shaped(self) -> dict[str, Any]:
         settings = self.settings
-        checked = {"level": self.level, "level_reason": self.level_reason, "thresholds": asdict(self.rules)}
+        checked = {"level": self.level.name, "level_reason": self.level.reason, "thresholds": asdict(self.rules)}
         return {
             "model": self.embedder.name,
             "verify": "geometry" if settings.verifies else "none",
@@ -198,13 +197,13 @@ def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator
         A setting is wrong, or the weights are missing.
     """
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
-    level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
-    rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
+    level = level_of(settings, source.controls)
+    rules = rules_from(settings, level.name, similarity=embedder.similarity, strict=embedder.strict_similarity)
     store = Store(settings.store_path, progress)
     try:
         reader = reader_of(source, embedder, store, settings)
         threshold = threshold_of(settings, embedder)
-        yield Workshop(source, settings, embedder, store, reader, rules, level, why, threshold)
+        yield Workshop(source, settings, embedder, store, reader, rules, level, threshold)
     finally:
         store.close()
 

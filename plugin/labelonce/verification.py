@@ -29,7 +29,7 @@ class Verdict:
         ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
         each other; ``"embedding"``: without corners, but hardly different at all. Where they do not show the same,
         what was missing: ``"few corners"``, ``"inliers"``, ``"scale"``, ``"overlap"``, ``"agreement"``,
-        ``"changed"``. Byte copies and equal pixels are known before, and never get here.
+        ``"changed"``, or equal ``"pixels"``. Byte copies and equal pixels are known before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
@@ -74,6 +74,8 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules) -> Verdict
     rules
         The thresholds.
     """
+    if rules.equal:
+        return Verdict(False, "pixels", 100 * similarity)
     if (b.size, b.jpeg) < (a.size, a.jpeg):
         a, b = b, a
     percent = 100 * max(-1.0, min(1.0, similarity))

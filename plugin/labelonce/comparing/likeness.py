@@ -17,7 +17,7 @@ from labelonce.embedding.base import Embedder
 from labelonce.errors import ConfigurationError, ImageUnavailable
 from labelonce.features import Features
 from labelonce.images.views import VIEWS
-from labelonce.levels import Rules, level_for, rules_from
+from labelonce.levels import Rules, level_of, rules_from
 from labelonce.pipeline import reader_of, threshold_of
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
@@ -34,6 +34,7 @@ Vector = NDArray[np.float32]
 
 BY_SIMILARITY = "by similarity alone: the features are not in the store"
 REJECTED = {  # reasons of a `Verdict` in words
+    "pixels": "only equal pixels count here",
     "few corners": "too few corners to lay them on each other",
     "inliers": "too few corners agree",
     "scale": "one shows things much larger",
@@ -181,7 +182,7 @@ def measure_of(settings: Settings, embedder: Embedder, controls: Sequence[str] =
     if not settings.verifies:
         return Measure(threshold, threshold)
     alone = embedder.similarity if settings.eps is None else max(threshold, embedder.similarity)
-    level = settings.level if settings.level != "auto" else level_for(controls)[0]
+    level = level_of(settings, controls).name
     rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
     return Measure(threshold, alone, rules, level)
 
