@@ -52,6 +52,12 @@ class Decision:
     similarity: float | None = None
 
 
+def by_word(task: TaskId, head: TaskId, one: TaskId, other: TaskId) -> str:
+    """The reason for what comes of a person's word that two tasks are the same: one task stands for another one."""
+    named = "they" if {task, head} == {one, other} else f"tasks {one} and {other}"
+    return f"a person said that {named} are the same"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A decision for every task of a source, in the order of the tasks.

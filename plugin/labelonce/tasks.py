@@ -54,6 +54,8 @@ class Task:
         Whether this is no longer asked: it is never a duplicate, and not compared with others that are settled.
     distinct
         The tasks that a person told apart from this one, however alike they are.
+    same
+        The tasks that a person said are the same as this one, whatever they look like.
     """
 
     id: TaskId
@@ -65,6 +67,7 @@ class Task:
     standing: bool = False
     settled: bool = False
     distinct: frozenset[TaskId] = frozenset()
+    same: frozenset[TaskId] = frozenset()
 
     @property
     def keeps(self) -> bool:
