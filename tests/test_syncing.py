@@ -251,7 +251,7 @@ def test_same(team, tmp_path):
     assert {team.stands_for(task) for task in (a, a1, b, b1)} == {a}
     assert team.skipped() == {a1, b, b1}
     torn = judging.tell_apart(team.server, team.read(), a1, b1, QUIET)
-    assert torn == [a1, b, b1]
+    assert torn == [b, b1]  # what stood for a1 before the word still does
     assert (team.states()[a1].same, team.states()[a1].distinct) == (frozenset(), {b1})
     team.sync(torn)
     assert team.skipped() == {a1, b1}
@@ -263,6 +263,17 @@ def test_same(team, tmp_path):
     undo(team.server, team.read(), QUIET)
     team.sync()
     assert team.skipped() == {a1, b1}
+
+
+def test_a_word_on_what_was_found_anyway(team):
+    """When it is taken back, the two are told apart as if it had never been said."""
+    _, one, two = team.upload(scene(1, 95), scene(1, 80), scene(1, 70))
+    team.sync()
+    judging.join(team.server, team.read(), one, two, QUIET)
+    assert team.skipped() == {one, two}
+    assert judging.tell_apart(team.server, team.read(), one, two, QUIET) == []
+    assert team.skipped() == set()
+    assert (team.roles()[one], team.roles()[two]) == ("keep", "keep")
 
 
 def test_same_before_any_run_and_of_what_is_new(team):

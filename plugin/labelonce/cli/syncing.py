@@ -113,7 +113,7 @@ def same(one: int, other: int, json_output: bool, **values: Any) -> None:
     if json_output:
         print_json(outcome=outcome)
     else:
-        click.echo(f"Tasks {one} and {other} are the same, {outcome.skips_written:,} skips written.")
+        click.echo(f"Tasks {one} and {other} are the same from now on, {outcome.skips_written:,} skips written.")
     exit_refused(outcome.refused)
 
 

@@ -10,7 +10,7 @@ from labelonce.label_studio.listing import TaskState, read_some, stood_for
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.label_studio.writing import set_tag
-from labelonce.planning import Decision, Plan, Role, by_word
+from labelonce.planning import BY_WORD, Decision, Plan, Role, by_word
 from labelonce.progress import Progress
 from labelonce.tasks import Touch
 
@@ -41,8 +41,8 @@ def tell_apart(
 ) -> list[int]:
     """Remember that two tasks show different things, however alike they look, and forget that they are the same.
 
-    Where both are duplicates of a third one, which cannot show what both of them show, both are kept; or decided anew,
-    with all that it stands for, where it was a person's word that brought them together.
+    Where both are duplicates of a third one, which cannot show what both of them show, both are kept. Where a person's
+    word brought them together, all that came along is decided anew instead.
 
     Returns
     -------
@@ -60,15 +60,15 @@ def tell_apart(
     heads = [_head(states[task]) for task in (one, other)]
     if heads[0] != heads[1]:
         return []
+    torn = {one, other} - {heads[0]} if heads[0] in (one, other) else set()
     if other in states[one].same or one in states[other].same:
         found = stood_for(server, project.id, heads[0])
-        group = {task: state for task, state in found.items() if _head(state) != task}
+        group = {task: state for task, state in found.items() if _head(state) != task and _came_by_word(state)}
         _tag(server, project, {task: {marks.ROLE: marks.CLEARED} for task in group}, group)
-        return sorted(group)
-    if heads[0] not in (one, other):
+        torn |= group.keys()
+    if not torn & {one, other}:
         keep(server, project, [one, other], progress, mark=mark)
-        return []
-    return [task for task in (one, other) if task != heads[0]]
+    return sorted(torn)
 
 
 def call_same(server: Server, project: Project, one: int, other: int) -> dict[int, TaskState]:
@@ -181,6 +181,15 @@ def _head(state: TaskState) -> int:
     """The task that stands for another one, or itself."""
     duplicate = state.marks.get(marks.ROLE) == Role.DUPLICATE.value
     return (marks.number(state.marks, marks.REPRESENTATIVE) if duplicate else None) or state.id
+
+
+def _came_by_word(state: TaskState) -> bool:
+    """Whether a person's word may have made a task a duplicate of what stands for it, by what its skip says.
+
+    A skip that was there before tells of what stood for the task then; where tasks are tagged only, none tells.
+    """
+    as_found = state.why.get("representative") == marks.number(state.marks, marks.REPRESENTATIVE)
+    return not as_found or str(state.why.get("reason")).startswith(BY_WORD)
 
 
 def _say(server: Server, project: Project, one: int, other: int, key: str, *, takes_back: str) -> dict[int, TaskState]:
