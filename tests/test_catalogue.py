@@ -84,8 +84,8 @@ def test_what_goes_in_comes_out(path):
     with opened(path) as found:
         assert (len(found), found.model, found.controls) == (300, MODEL, ("RectangleLabels",))
         assert found.known([7, 2]) == [
-            Known(7, "pixels 7", (8,), ("8.jpg",)),
-            Known(2, "pixels 2", (3,), ("3.jpg",)),
+            Known(7, "pixels 7", (8,), ("8.jpg",), ("",)),
+            Known(2, "pixels 2", (3,), ("3.jpg",), ("",)),
         ]
         assert found.find("pixels 123") == 123
         assert found.find("pixels") is None

@@ -122,8 +122,10 @@ def test_a_rejection_says_what_is_missing(photos, settings):
 
 
 def test_the_level_comes_from_the_project(photos, settings):
-    found = similarity(photos / "b.png", photos / "b2.jpg", settings, controls=("Choices",))
-    assert (found.duplicates, found.level) == (True, "scene")
+    for controls, level in (("RectangleLabels", "near"), ("Choices", "near"), ("Pairwise", "equal")):
+        found = similarity(photos / "b.png", photos / "b2.jpg", settings, controls=(controls,))
+        assert (found.duplicates, found.level) == (False, level)
+    assert found.reason == "only equal pixels count here"
 
 
 def tasks_of(photos, **images):
@@ -149,12 +151,37 @@ def test_tasks_of_several_images_are_compared_in_order(photos, settings):
         similarity(named(source), photos / "c.png", settings)
 
 
-def test_what_else_is_labelled_has_to_be_equal(photos, settings):
+def asked(photos):
+    """One photo with two questions and a copy with one of them, and other photos with either."""
     contents = {name: (photos / name).read_bytes() for name in NAMES}
-    source = MemorySource(contents, [Task(1, ("a.png",), "cat?"), Task(2, ("a2.png",), "dog?")])
+    cat, dog = "$question cat\n$where here", "$question dog\n$where here"
+    said = {1: ("a.png", cat), 2: ("a2.png", dog), 3: ("a4.jpg", dog), 4: ("b.png", cat), 5: ("c.png", dog)}
+    return MemorySource(contents, [Task(task, (name,), context) for task, (name, context) in said.items()])
+
+
+def test_what_else_is_shown_has_to_be_equal(photos, settings):
+    source = asked(photos)
     found = similarity(named(source), named(source, 1), settings)
-    assert found == Likeness(100.0, False, "what else is labelled there differs", "near")
+    assert found == Likeness(100.0, False, "what is shown beside the picture differs: $question", "near")
+    assert similarity(named(source, 1), named(source, 2), settings).duplicates
     assert similarity(named(source), photos / "a.png", settings).duplicates
+    neighbours = nearest(named(source), source, settings, k=2).found
+    assert [(one.task, one.likeness.duplicates) for one in neighbours] == [(2, False), (3, False)]
+
+
+def test_what_else_is_shown_has_to_be_equal_where_it_is_looked_up(photos, tmp_path):
+    source, settings = asked(photos), Settings(model="thumbnail", store=tmp_path / "store.sqlite3")
+    find_clusters(source, settings, QUIET)
+    one, two, three, *_ = check([named(source, number) for number in range(5)], source.identity, settings)
+    differs = "what is shown beside the picture differs: $question"
+    assert (one.there, one.tasks, one.likeness.reason) == (False, (2,), differs)
+    assert (two.there, two.tasks) == (True, (3,))
+    assert (three.there, three.tasks) == (True, (2,))
+    (file,) = check([photos / "a.png"], source.identity, settings)
+    assert (file.there, file.tasks) == (True, (1, 2))
+    settings.store.unlink()
+    (one,) = check([named(source)], source.identity, settings)
+    assert (one.there, one.tasks, one.likeness.reason) == (False, (2,), differs)
 
 
 def test_an_image_that_cannot_be_compared(photos, settings, tmp_path):
@@ -467,4 +494,4 @@ def test_as_many_look_alikes_are_compared_as_are_worth_it(photos, known, run, mo
 def test_a_measure_needs_no_project():
     measure = measure_of(Settings(model="thumbnail", eps="99%"), Thumbnail())
     assert (measure.threshold, measure.alone, measure.level) == (0.99, 0.99, "near")
-    assert measure_of(Settings(), Thumbnail(), ("Choices",)).level == "scene"
+    assert measure_of(Settings(), Thumbnail(), ("Pairwise",)).level == "equal"

@@ -313,7 +313,26 @@ def test_a_project_says_how_alike_and_which_region(run, studio):
     )
     one, other = owner.import_tasks(judging, [{"data": {"image": uri}} for uri in uris])
     code, out, _ = run("similarity", one, other, "-p", judging, **settings)
-    assert (code, "duplicates at level scene" in out) == (0, True)
+    assert (code, "not duplicates at level near" in out) == (0, True)
+    code, out, _ = run("similarity", one, other, "-p", judging, "--level", "scene", **settings)
+    assert (code, " duplicates at level scene" in out) == (0, True)
+
+
+def test_what_is_shown_beside_a_picture_counts(run, studio):
+    settings, owner = studio
+    number = owner.project(
+        '<View><Header value="$question"/><Image name="image" value="$image"/><Choices name="kind" toName="image">'
+        '<Choice value="yes"/><Choice value="no"/></Choices></View>'
+    )
+    uri = f"data:image/png;base64,{b64encode(encoded(texture(1, SIDE))).decode()}"
+    rows = [{"image": uri, "question": question} for question in ("a cat?", "a dog?")]
+    one, other = owner.import_tasks(number, rows)
+    code, out, _ = run("similarity", one, other, "-p", number, **settings)
+    differs = "what is shown beside the picture differs: $question"
+    assert (code, out) == (0, f"100.0 % similar: not duplicates at level near: {differs}\n")
+    assert run("plan", "-p", number, **settings)[0] == 0
+    code, out, _ = run("check", one, "-p", number, **settings)
+    assert (code, out) == (4, f"{one}: no; the nearest is task {other} (100.0 %, {differs})\n")
 
 
 def test_the_commands_start_without_what_is_heavy():

@@ -16,7 +16,7 @@ from labelonce.label_studio.listing import read_all
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
 from pictures import encoded, texture
-from studio import Person, label_everything
+from studio import Person, label_everything, own_skips
 
 PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
 SUFFIXES = {".jpg", ".png", ".webp"}
@@ -125,7 +125,8 @@ def test_the_configuration_and_the_predictions_say_what_matters(labels, labelonc
         return json.loads(labelonce("plan", "-p", str(project), "--json", *arguments).output)["plan"]
 
     for config, level, arguments, duplicates in (
-        (judged, "scene", (), 1),
+        (judged, "near", (), 0),
+        (judged, "scene", ("--level", "scene"), 1),
         (outlined, "near", (), 0),
         (outlined + judged, "near", (), 0),
         (outlined, "near", ("--roi-from-predictions",), 1),
@@ -134,6 +135,31 @@ def test_the_configuration_and_the_predictions_say_what_matters(labels, labelonc
         made = plan(config, *arguments)
         assert made["settings"]["level"] == level
         assert sum(one["role"] == "duplicate" for one in made["decisions"]) == duplicates
+
+
+def test_two_that_a_person_calls_the_same(labels, labelonce):
+    owner = Person(labels.url, labels.token)
+    number = owner.project()
+    one, other = owner.upload(number, {f"{seed}.png": encoded(texture(seed, (320, 240))) for seed in (1, 2)})
+    project = ("-p", str(number))
+
+    def duplicates():
+        made = json.loads(labelonce("plan", *project, "--json").output)["plan"]["decisions"]
+        return [(one["task"], one["reason"]) for one in made if one["role"] == "duplicate"]
+
+    labelonce("run", *project)
+    assert duplicates() == []
+    said = labelonce("same", *project, str(other), str(one)).output
+    assert said == f"Tasks {other} and {one} are the same from now on, 1 skips written.\n"
+    assert [bool(own_skips(owner, task)) for task in (one, other)] == [False, True]
+    assert duplicates() == [(other, "a person said that they are the same")]
+    labelonce("run", *project)
+    assert [bool(own_skips(owner, task)) for task in (one, other)] == [False, True]
+    assert json.loads(labelonce("same", *project, str(one), str(other), "--json").output)["outcome"]["skipped"] == 0
+    labelonce("distinct", *project, str(one), str(other))
+    assert not own_skips(owner, other)
+    assert duplicates() == []
+    labelonce("same", *project, str(one), str(one), expect=2)
 
 
 def decided(snapshot):

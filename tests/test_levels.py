@@ -4,26 +4,50 @@ from dataclasses import replace
 
 import pytest
 
-from labelonce.levels import LEVELS, level_for, rules_from
+from labelonce.errors import ConfigurationError
+from labelonce.levels import EQUAL, LEVELS, Level, level_for, level_of, rules_from
 from labelonce.settings import Settings
 
 
 @pytest.mark.parametrize(
-    ("controls", "level", "named"),
+    ("controls", "level", "named", "moments"),
     [
-        ((), "near", "no labelling configuration"),
-        (("RectangleLabels",), "near", "RectangleLabels"),
-        (("KeyPointLabels", "Choices"), "near", "KeyPointLabels"),
-        (("brush",), "near", "brush"),
-        (("Choices",), "scene", "Choices"),
-        (("Choices", "Rating", "Taxonomy", "TextArea"), "scene", "Choices, Rating, Taxonomy, TextArea"),
-        (("Choices", "SomethingNew"), "near", "SomethingNew"),
+        ((), "near", "no labelling configuration", False),
+        (("RectangleLabels",), "near", "RectangleLabels", False),
+        (("KeyPointLabels", "Choices"), "near", "KeyPointLabels", False),
+        (("brush",), "near", "brush", False),
+        (("Choices",), "near", "judges whole images (Choices)", True),
+        (("Choices", "Rating", "Taxonomy", "DateTime"), "near", "Choices, DateTime, Rating, Taxonomy", True),
+        (("Choices", "TextArea"), "near", "read off a picture (TextArea)", False),
+        (("number",), "near", "read off a picture (number)", False),
+        (("Choices", "SomethingNew"), "near", "may place things (SomethingNew)", False),
+        (("Pairwise",), "equal", "compares pictures with each other (Pairwise)", False),
+        (("RectangleLabels", "Choices", "ranker"), "equal", "ranker", False),
     ],
 )
-def test_the_labelling_configuration_decides(controls, level, named):
-    found, why = level_for(controls)
-    assert found == level
-    assert named in why
+def test_the_labelling_configuration_decides(controls, level, named, moments):
+    found = level_for(controls)
+    assert (found.name, found.moments) == (level, moments)
+    assert named in found.reason
+    assert level_of(Settings(), controls) == found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_user_goes_first(level):
+    for controls in ((), ("Choices",), ("RectangleLabels",)):
+        assert level_of(Settings(level=level), controls) == Level(level, "as given")
+    for name in ("TextArea", "Pairwise"):
+        found = level_of(Settings(level=level), (name,))
+        assert (found.name, found.moments) == (level, False)
+        assert found.reason.startswith("as given, although") == (level == "scene")
+        assert (name in found.reason) == (level == "scene")
+
+
+def test_nobody_chooses_equal_pixels():
+    with pytest.raises(ConfigurationError, match="level"):
+        Settings(level=EQUAL)
+    assert rules_from(Settings(), EQUAL, similarity=0.7, strict=0.8).equal
+    assert not any(rules.equal for rules in LEVELS.values())
 
 
 def test_levels_ask_for_more_the_more_is_labelled():

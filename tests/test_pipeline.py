@@ -306,7 +306,8 @@ def test_the_level_follows_the_labelling_configuration_or_the_user(files, settin
         ((), "near", "no labelling configuration", 0),
         (("RectangleLabels",), "near", "RectangleLabels", 0),
         (("RectangleLabels", "Choices"), "near", "RectangleLabels", 0),
-        (("Choices",), "scene", "Choices", 1),
+        (("Choices",), "near", "Choices", 0),
+        (("Pairwise",), "equal", "Pairwise", 0),
     ):
         found = made(controls)
         assert found.settings["level"] == level
@@ -316,6 +317,79 @@ def test_the_level_follows_the_labelling_configuration_or_the_user(files, settin
     assert (given.settings["level"], given.settings["level_reason"]) == ("scene", "as given")
     assert given.count(Role.DUPLICATE) == 1
     assert made(("Choices",), "copies").count(Role.DUPLICATE) == 0
+    assert "as given, although" in made(("TextArea",), "scene").settings["level_reason"]
+
+
+def test_pictures_that_are_compared_with_each_other_have_to_be_equal(files, settings):
+    tasks = [Task(0, ("a1", "b1")), Task(1, ("a1", "b2")), Task(2, ("b1", "a1")), Task(3, ("a1", "b1"))]
+    source = MemorySource(files, tasks)
+    source.controls = ("Pairwise",)
+    found = make_plan(source, replace(settings, verify="geometry"), QUIET)
+    assert [one.task for one in found.decisions if one.role is Role.DUPLICATE] == [3]
+    source.controls = ("RectangleLabels",)
+    found = make_plan(source, replace(settings, verify="geometry"), QUIET)
+    assert found.count(Role.DUPLICATE) == 2
+
+
+SAME = "a person said that they are the same"
+
+
+def same(number: int, image: str, *others: int, **more: object) -> Task:
+    return Task(number, (image,), same=frozenset(others), **more)
+
+
+def test_what_a_person_calls_the_same_is_one_group(files, settings):
+    """Two groups of pictures that nothing finds alike, and one that is alone."""
+    tasks = [same(0, "a1"), same(1, "a4", 3), same(2, "b1"), same(3, "b2", 1), same(4, "c")]
+    for changes in ({}, {"verify": "geometry"}, {"representatives": "one"}, {"min_samples": 3}):
+        apart = by_task(plan(files, settings, [replace(task, same=frozenset()) for task in tasks], **changes))
+        alone = sum(one.role is not Role.DUPLICATE for one in apart.values())
+        made = by_task(plan(files, settings, tasks, **changes))
+        assert sum(one.role is not Role.DUPLICATE for one in made.values()) == (4 if "min_samples" in changes else 2)
+        assert alone == (5 if "min_samples" in changes else 3)
+        assert made[4].role is Role.UNIQUE
+        (head,) = {one.representative for one in made.values() if one.role is Role.DUPLICATE}
+        assert made[head].role is Role.REPRESENTATIVE
+        assert len({one.cluster for one in made.values() if one.role is not Role.UNIQUE}) == 1
+        moved = [one for one in made.values() if one.reason == "a person said that tasks 1 and 3 are the same"]
+        assert bool(moved) == (changes.get("representatives") != "one" and "min_samples" not in changes)
+        assert all(one.similarity < 60 for one in moved)
+
+
+def test_a_word_needs_no_likeness(files, settings):
+    made = by_task(plan(files, settings, [same(0, "a1", 1), same(1, "c", 0)], verify="geometry"))
+    assert (made[0].role, made[1].role, made[1].reason) == (Role.REPRESENTATIVE, Role.DUPLICATE, SAME)
+    assert 0 <= made[1].similarity < 60
+    asked = [same(0, "a1", 1, context="$q 1"), same(1, "a2", context="$q 2"), same(2, "a3", context="$q 3")]
+    made = by_task(plan(files, settings, asked))
+    assert (made[1].representative, made[1].reason, made[2].role) == (0, SAME, Role.UNIQUE)
+    two = Task(1, ("a1", "c"), same=frozenset({0}))
+    made = by_task(plan(files, settings, [same(0, "a1"), two]))
+    assert (made[0].representative, made[0].reason, made[0].similarity) == (1, SAME, None)  # there is more to see
+
+
+def test_a_word_gives_way_to_work_and_to_what_was_told_apart(files, settings):
+    worked = [same(0, "a1", 1), same(1, "c", touch=Touch.ANNOTATED)]
+    made = by_task(plan(files, settings, worked))
+    assert (made[0].representative, made[1].role) == (1, Role.REPRESENTATIVE)
+    both = [replace(task, touch=Touch.ANNOTATED) for task in worked]
+    assert plan(files, settings, both).count(Role.DUPLICATE) == 0
+    apart = [same(0, "a1", 1), same(1, "c", 0), same(2, "c", distinct=frozenset({0}))]
+    made = by_task(plan(files, settings, apart))
+    assert made[0].role is not Role.DUPLICATE
+    assert {made[0].role, made[2].role} & {Role.UNIQUE}
+    assert not {0, 2} <= {task for task, one in made.items() if made[1].task in (task, one.representative)}
+    gone = by_task(plan(files, settings, [same(0, "a1", 1), same(1, "broken", 0)]))
+    assert {one.role for one in gone.values()} == {Role.UNIQUE}
+
+
+def test_a_word_joins_what_stands_already(files, settings):
+    standing = [same(0, "a1", standing=True), same(1, "c", 0, standing=True), same(2, "b1", 1)]
+    made = by_task(plan(files, settings, standing, verify="geometry"))
+    assert {task: one.representative for task, one in made.items()} == {0: 0, 1: 0, 2: 0}
+    settled = [replace(task, settled=task.standing) for task in standing]
+    made = by_task(plan(files, settings, settled, verify="geometry"))
+    assert [made[task].role is Role.DUPLICATE for task in range(3)] == [False, False, True]
 
 
 def test_only_the_region_counts(files, settings):

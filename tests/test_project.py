@@ -8,10 +8,11 @@ from labelonce.errors import ConfigurationError, NotFound, UnsupportedProject
 from labelonce.images.regions import Region
 from labelonce.label_studio.listing import as_task, read_each
 from labelonce.label_studio.outlines import outlines
-from labelonce.label_studio.project import ImageField, parse_configuration, read_project
+from labelonce.label_studio.project import ImageField, Project, parse_configuration, read_project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
 from labelonce.sources.label_studio import LabelStudioSource
+from labelonce.tasks import shown_apart
 from studio import Person
 
 LABEL = '<RectangleLabels name="label" toName="image"><Label value="Object"/></RectangleLabels>'
@@ -65,12 +66,12 @@ def test_what_cannot_be_handled(config, text):
         parse_configuration(config)
 
 
-def test_other_objects_that_people_label_count():
+def test_what_people_label_and_what_they_only_read_counts():
     config = (
         '<View><Image name="image" value="$image"/><Text name="question" value="$question"/>'
         '<Text name="hint" value="$hint"/><TextArea name="answer" toName="question"/></View>'
     )
-    assert parse_configuration(config) == ((ImageField("image", name="image"),), ("question",), ())
+    assert parse_configuration(config) == ((ImageField("image", name="image"),), ("question", "hint"), ())
 
 
 def test_what_labelling_depends_on_counts():
@@ -79,6 +80,60 @@ def test_what_labelling_depends_on_counts():
         '<CHOICES NAME="c" TONAME="text,image" VALUE="$options"/><Chat name="chat" value="$messages"/></View>'
     )
     assert parse_configuration(config)[1:] == (("what", "where", "options", "messages"), ("CHOICES",))
+
+
+@pytest.mark.parametrize(
+    ("shown", "keys"),
+    [
+        ('<Header value="$question"/>', ("question",)),
+        ('<HEADER VALUE=" $question "/>', ("question",)),
+        ('<Header value="Is there a $thing, or $other.name[0]?"/>', ("thing", "other.name[0]")),
+        ('<HyperText name="h" value="&lt;b&gt;$price&lt;/b&gt;"/>', ("price",)),
+        ('<Text name="t" value="$with-dash_1"/>', ("with-dash_1", "with")),
+        ('<Choices name="c" toName="image"><Choice value="$a" alias="$b" hint="is $c?"/></Choices>', ("a", "b", "c")),
+        ('<Labels name="l" toName="image" value="$labels"/>', ("labels",)),
+        ('<View whenTagName="$tag" style="color: $color"><Markdown value="$text"/></View>', ("tag", "color", "text")),
+        ('<Table name="t" value="$table.rows"/><List name="l" value="$items[0].b"/>', ("table.rows", "items[0].b")),
+        ('<Style>.a { color: $color }</Style>', ("color",)),
+        ('<View><!-- $no -->and $after</View>', ("after",)),
+        ('<Repeater on="$list" indexFlag="{{idx}}"><Text name="t_{{idx}}" value="$list[{{idx}}].text"/></Repeater>',
+         ("list", "idx")),
+        ('<Header value="{{ question }}"/>', ("question",)),
+        ('<Header value="$image"/>', ()),
+        ('<Header value="Which one?" size="4"/><!-- <Header value="$no"/> -->', ()),
+    ],
+)  # fmt: skip
+def test_everything_that_is_shown_counts(shown, keys):
+    config = f'<View><Image name="image" value="$image" zoom="true"/>{shown}</View>'
+    fields, found, _ = parse_configuration(config)
+    assert (fields, found) == ((ImageField("image", name="image"),), keys)
+
+
+def test_other_attributes_of_an_image_count():
+    config = '<View><Image name="image" value="$other" valueList="$images" caption="$caption"/></View>'
+    fields, found, _ = parse_configuration(config)
+    assert fields == (ImageField("images", is_list=True, name="image"),)
+    assert found == ("other", "caption")
+
+
+def test_the_context_is_what_the_variables_stand_for():
+    keys = ("question", "user.name", "list[0].b", "5")
+    project = Project(1, "a test", "", 1, (ImageField("image"),), keys)
+    data = {"image": "a.png", "question": "red?", "user": {"name": "A"}, "list": [{"b": 1, "c": 2}]}
+    first = project.context(data)
+    assert [line.partition(" ")[0] for line in first.split("\n")] == ["$question", "$user.name", "$list[0].b", "$5"]
+    assert "red" not in first
+    assert project.context({**data, "image": "b.png", "unseen": "x", "list": [{"c": 3, "b": 1}]}) == first
+    assert project.context({**data, "5": None}) == first
+    for change, name in (
+        ({"question": "blue?"}, "$question"),
+        ({"user": {"name": "B"}}, "$user.name"),
+        ({"list": []}, "$list[0].b"),
+    ):
+        other = project.context({**data, **change})
+        assert shown_apart(first, other) == f"what is shown beside the picture differs: {name}"
+    assert shown_apart(first, first) == ""
+    assert replace(project, context_keys=()).context(data) == ""
 
 
 def test_controls_are_the_tags_that_point_to_an_image():

@@ -378,6 +378,44 @@ def test_marks_are_sent_and_shown(browser):  # noqa: F811
     page.close()
 
 
+def test_what_is_the_same(browser):  # noqa: F811
+    page, sent = reviewed(browser, lambda _: (200, {"text": "done", "advice": None}))
+    asked = []
+    answers = iter(["", None, "task 7", " 200 "])
+
+    def answer(dialog):
+        asked.append(dialog.message)
+        given = next(answers)
+        dialog.dismiss() if given is None else dialog.accept(given)
+
+    page.on("dialog", answer)
+    first = page.locator(".skip").first
+    page.keyboard.press("j")
+    page.keyboard.press("d")
+    first.locator(".badge").wait_for()
+    page.keyboard.press("s")  # takes it back
+    first.locator(".badge").wait_for(state="detached")
+    assert first.locator("button[data-mark]:disabled").count() == 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("d")
+    first.locator(".badge").wait_for()
+    page.wait_for_selector("#marks button[data-mark='distinct']:disabled")
+    page.locator("#marks button[data-mark='same']").click()
+    first.locator(".badge").wait_for(state="detached")
+    page.keyboard.press("Escape")
+    assert asked == []
+    for _ in range(4):
+        page.locator("article[data-task='100'] > header").get_by_role("button", name="Same as another task").click()
+    page.locator("article[data-task='100'] > header .badge").wait_for()
+    assert asked == ["Which task shows the same as task 100? Give its number."] * 4
+    assert "Load the page again" in page.inner_text("#said")
+    assert [body for _, _, body in sent] == [
+        {"mark": "distinct", "one": 101, "other": 100},
+        {"mark": "same", "one": 101, "other": 100},
+    ] * 2 + [{"mark": "same", "one": 100, "other": 200}]
+    page.close()
+
+
 def test_a_mark_that_is_refused_can_be_made_again(browser):  # noqa: F811
     answers = [(409, {"text": "Somebody else changed task 101."}), (200, {"text": "done", "advice": None})]
     page, sent = reviewed(browser, lambda _: answers[len(sent) - 1])

@@ -224,6 +224,23 @@ def test_keep_all(project):
     assert not project.skipped() & set(project.tasks[:3])
 
 
+def test_the_same_after_all(project):
+    project.sync()
+    head, (one, rest) = large_group(project)
+    other, more = project.tasks[3:]
+    before = project.skipped()
+    project.decide(Mark(Kind.DISTINCT, one, head))
+    assert "are the same" in project.decide(Mark(Kind.SAME, one, head))
+    assert project.skipped() == before
+    project.decide(Mark(Kind.SAME, head, other))
+    assert project.skipped() == before | {other, more} - {head}
+    assert [float(str(project.tag(task, "representative"))) for task in (one, rest, other, more)] == [head] * 4
+    project.decide(Mark(Kind.DISTINCT, other, head))
+    assert other not in project.skipped()
+    project.sync()
+    assert project.skipped() == before
+
+
 def plan_of(*decisions: Decision) -> Plan:
     return Plan("http://127.0.0.1:1", 3, decisions)
 
@@ -256,6 +273,26 @@ def test_a_corrected_plan():
         corrected(apart, Mark(Kind.REPRESENTATIVE, 2, 1))
 
 
+def test_a_plan_in_which_two_are_the_same():
+    apart = corrected(PLAN, Mark(Kind.DISTINCT, 2, 1))
+    assert roles(corrected(apart, Mark(Kind.SAME, 2, 1))) == roles(PLAN)
+    both = corrected(plan_of(*PLAN.decisions[:2]), Mark(Kind.DISTINCT, 2, 1))
+    assert roles(corrected(both, Mark(Kind.SAME, 2, 1))) == roles(PLAN)[:2]
+    assert roles(corrected(both, Mark(Kind.SAME, 1, 2))) == [("duplicate", 2), ("representative", 2)]
+    joined = corrected(PLAN, Mark(Kind.SAME, 4, 3))
+    assert roles(joined) == [("representative", 1)] + [("duplicate", 1)] * 3
+    assert joined.decisions[3].reason == "a person said that tasks 4 and 3 are the same"
+    assert corrected(joined, Mark(Kind.SAME, 2, 4)) == joined
+    kept = corrected(PLAN, Mark(Kind.KEEP, tasks=(4,)))
+    moved = corrected(kept, Mark(Kind.SAME, 1, 4))
+    assert roles(moved) == [("duplicate", 4)] * 3 + [("keep", 4)]
+    assert moved.decisions[0].reason == "a person said that they are the same"
+    kept = corrected(PLAN, Mark(Kind.KEEP, tasks=(1, 4)))
+    assert corrected(kept, Mark(Kind.SAME, 1, 4)) == kept
+    with pytest.raises(ChangedError, match="no task 9"):
+        corrected(PLAN, Mark(Kind.SAME, 9, 1))
+
+
 def test_advice():
     wrong, right = [(61.0, False), (64.5, False), (66.0, False)], [(80.0, True), (92.0, True)]
     found = advise(wrong + right)
@@ -268,6 +305,7 @@ def test_advice():
 
 def test_a_mark_is_read():
     assert read_mark({"mark": "keep", "tasks": [3, 1, 3]}) == Mark(Kind.KEEP, tasks=(3, 1))
+    assert read_mark({"mark": "same", "one": 5, "other": 4}) == Mark(Kind.SAME, 5, 4)
     assert read_mark({"mark": "representative", "one": 5, "other": 4}) == Mark(Kind.REPRESENTATIVE, 5, 4)
 
 
@@ -322,6 +360,12 @@ def test_in_a_browser(browser, started, project):
     page.locator(f".skip[data-task='{one}'] .badge").wait_for()
     assert "no duplicate" in second.inner_text("#said")  # somebody else was first
     assert one not in project.skipped()
+    torn = page.locator(f".skip[data-task='{one}']")
+    torn.get_by_role("button", name="Undo").click()
+    torn.locator(".badge").wait_for(state="detached")
+    assert one in project.skipped()
+    torn.get_by_role("button", name="Not a duplicate").click()
+    torn.locator(".badge").wait_for()
     second.reload()
     assert second.locator(f".skip[data-task='{one}']").count() == 0
     second.locator(f".skip[data-task='{duplicates[1]}']").get_by_role(

@@ -1,19 +1,24 @@
 """Following a project on a real Label Studio: what is new is decided, and all that was decided stands."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from labelonce.errors import ConfigurationError
 from labelonce.label_studio import marks
+from labelonce.label_studio.applying import apply_plan
 from labelonce.label_studio.listing import read_all
 from labelonce.label_studio.project import read_project
 from labelonce.label_studio.server import Server
 from labelonce.label_studio.undoing import undo
+from labelonce.pipeline import make_plan
+from labelonce.planning import Role
 from labelonce.progress import Progress
 from labelonce.settings import Settings
-from labelonce.syncing import deciding, judging, sync
+from labelonce.syncing import deciding, judging, source_of, sync
 from pictures import encoded, texture
 from studio import BOX, Person, own_skips
 from web import Web, reply
@@ -44,6 +49,9 @@ class Team:
 
     def sync(self, again=(), **options):
         return sync(self.server, self.read(), self.settings(), QUIET, again=again, **options)
+
+    def source(self):
+        return source_of(self.server, self.read(), self.settings(), QUIET)
 
     def read(self):
         return read_project(self.server, self.project)
@@ -219,6 +227,152 @@ def test_duplicates_of_a_third_that_a_person_told_apart(team):
     assert judging.tell_apart(team.server, team.read(), one, two, QUIET) == []
     team.sync()
     assert team.skipped() == set()
+
+
+def test_same(team, tmp_path):
+    """Two groups become one at once, on every computer and in every later run; until the word is taken back."""
+    a, a1, b, b1, other = team.upload(scene(1, 95), scene(1, 80), scene(2, 95), scene(2, 80), scene(3))
+    team.sync()
+    before = team.roles()
+    assert team.skipped() == {a1, b1}
+    outcome = judging.join(team.server, team.read(), a1, b1, QUIET)
+    assert (outcome.skips_written, outcome.skips_lifted) == (1, 0)
+    assert team.skipped() == {a1, b, b1}
+    assert {team.stands_for(task) for task in (a, a1, b, b1)} == {a}
+    assert team.states()[b].why["reason"] == f"a person said that tasks {a1} and {b1} are the same"
+    assert judging.join(team.server, team.read(), a1, b1, QUIET).tags_written == 0
+    for store in (team.store, tmp_path / "another" / "store.sqlite3"):
+        team.store = store
+        writes = team.server.writes
+        team.sync()
+        assert team.server.writes == writes
+    plan = make_plan(team.source(), team.settings(), QUIET, project=team.project)
+    apply_plan(team.server, plan, QUIET)
+    assert {team.stands_for(task) for task in (a, a1, b, b1)} == {a}
+    assert team.skipped() == {a1, b, b1}
+    torn = judging.tell_apart(team.server, team.read(), a1, b1, QUIET)
+    assert torn == [b, b1]  # what stood for a1 before the word still does
+    assert (team.states()[a1].same, team.states()[a1].distinct) == (frozenset(), {b1})
+    team.sync(torn)
+    assert team.skipped() == {a1, b1}
+    assert team.roles() == before
+    judging.join(team.server, team.read(), b1, a1, QUIET)
+    assert (team.states()[a1].same, team.states()[a1].distinct) == ({b1}, frozenset())
+    assert team.skipped() == {a1, b, b1}
+    assert other not in team.skipped()
+    undo(team.server, team.read(), QUIET)
+    team.sync()
+    assert team.skipped() == {a1, b1}
+
+
+def test_a_word_on_what_was_found_anyway(team):
+    """When it is taken back, the two are told apart as if it had never been said."""
+    _, one, two = team.upload(scene(1, 95), scene(1, 80), scene(1, 70))
+    team.sync()
+    judging.join(team.server, team.read(), one, two, QUIET)
+    assert team.skipped() == {one, two}
+    assert judging.tell_apart(team.server, team.read(), one, two, QUIET) == []
+    assert team.skipped() == set()
+    assert (team.roles()[one], team.roles()[two]) == ("keep", "keep")
+
+
+def test_same_before_any_run_and_of_what_is_new(team):
+    a, b = team.upload(scene(1), scene(2))
+    assert judging.join(team.server, team.read(), a, b, QUIET).states == {}
+    team.sync()
+    assert team.skipped() == {b}
+    (c,) = team.upload(scene(3))
+    judging.join(team.server, team.read(), b, c, QUIET)
+    team.upload(scene(4), scene(5))  # not all is decided anew
+    team.sync()
+    assert team.skipped() == {b, c}
+    assert team.stands_for(c) == a
+
+
+def test_a_word_that_is_only_remembered_is_carried_out_by_the_next_sync(team, tmp_path):
+    a, b, *_ = team.upload(scene(1), scene(2), scene(3), scene(4), scene(5))
+    team.sync()
+    judging.call_same(team.server, team.read(), b, a)
+    team.store = tmp_path / "another" / "store.sqlite3"
+    team.sync()
+    assert team.skipped() == {b}
+    assert team.states()[b].why["reason"] == "a person said that they are the same"
+    assert 0 < team.states()[b].why["similarity"] < 100
+
+
+def test_people_go_before_a_word(team):
+    a, b, c = team.upload(scene(1), scene(2), scene(3))
+    team.sync()
+    team.owner.annotate(b)
+    judging.join(team.server, team.read(), a, b, QUIET)
+    assert team.skipped() == {a}
+    team.owner.annotate(c)
+    judging.join(team.server, team.read(), b, c, QUIET)
+    team.sync()
+    assert team.skipped() == {a}
+    with pytest.raises(ConfigurationError, match="named twice"):
+        judging.join(team.server, team.read(), a, a, QUIET)
+    with pytest.raises(ConfigurationError, match="no task 99999"):
+        judging.join(team.server, team.read(), a, 99999, QUIET)
+
+
+ASKING = (
+    '<View><Header value="$question"/><Image name="image" value="$image"/><Choices name="answer" toName="image">'
+    '<Choice value="yes"/><Choice value="no"/></Choices></View>'
+)
+
+
+def ask(team, *questions: str) -> list[int]:
+    """Import one photo with each of some questions."""
+    photo = f"data:image/jpeg;base64,{b64encode(scene(1)).decode()}"
+    rows = [{"image": photo, "question": question, "number": number} for number, question in enumerate(questions)]
+    return team.owner.import_tasks(team.project, rows)
+
+
+def test_one_photo_with_four_questions_is_four_tasks(team):
+    """Nobody labels the question, and everybody reads it."""
+    team.project = team.owner.project(ASKING)
+    tasks = ask(team, "a cat?", "a dog?", "at night?", "indoors?")
+    plan = make_plan(team.source(), team.settings(), QUIET, project=team.project)
+    assert {one.role for one in plan.decisions} == {Role.UNIQUE}
+    team.sync()
+    assert team.skipped() == set()
+    assert team.roles() == dict.fromkeys(tasks, "unique")
+    (again, new) = ask(team, "a dog?", "a horse?")
+    team.sync()
+    assert team.skipped() == {again}
+    assert (team.stands_for(again), team.roles()[new]) == (tasks[1], "unique")
+
+
+def test_a_word_goes_before_what_is_shown(team, tmp_path):
+    team.project = team.owner.project(ASKING)
+    one, two, again = ask(team, "a cat?", "is it a cat?", "is it a cat?")
+    team.sync()
+    judging.join(team.server, team.read(), one, two, QUIET)
+    assert team.skipped() == {one, again}
+    before = team.states()
+    for store in (team.store, tmp_path / "another" / "store.sqlite3"):
+        team.store = store
+        team.sync()
+        assert team.states() == before
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_configuration_that_shows_more_is_decided_anew(team, tmp_path, forgotten):
+    """As an earlier version's decisions are, which did not look at what nobody labels."""
+    team.project = team.owner.project(ASKING.replace('<Header value="$question"/>', ""))
+    first, *others = ask(team, "a cat?", "a dog?", "at night?", "a cat?", "a cat?", "a cat?")
+    team.sync()
+    assert team.skipped() == set(others)
+    team.owner.call("PATCH", f"/api/projects/{team.project}/", json={"label_config": ASKING})
+    if forgotten:
+        team.store = tmp_path / "another" / "store.sqlite3"
+    team.sync()
+    assert team.skipped() == set(others[2:])
+    assert {team.stands_for(task) for task in others[2:]} == {first}
+    writes = team.server.writes
+    team.sync()
+    assert team.server.writes == writes
 
 
 def test_a_changed_image_is_decided_anew(team):

@@ -129,6 +129,14 @@ def test_the_level_follows_from_the_answers(tmp_path, files, settings, same, lev
     assert now.errors.missed == (6 if same else 0)
 
 
+def test_equal_pixels_need_no_threshold(tmp_path, files, settings):
+    path = written(tmp_path, "a,b,same\n0,0-jpeg,1\n0,1,0\n")
+    source = MemorySource(files)
+    source.controls = ("Pairwise",)
+    with pytest.raises(ConfigurationError, match="only equal pixels count"):
+        look(path, read_judgements(path)[0], source, settings, QUIET)
+
+
 def test_a_threshold_follows_from_the_answers_without_verification(tmp_path, files, settings):
     from dataclasses import replace
 
@@ -174,13 +182,17 @@ def test_names_that_are_not_there(tmp_path, files, settings):
 
 def test_pairs_that_cannot_be_compared_are_left_out(tmp_path, files, settings):
     tasks = [Task(name, (name,)) for name in files]
-    tasks += [Task("two", ("0", "1")), Task("two more", ("0-jpeg", "1-jpeg")), Task("question", ("0",), context="why?")]
+    tasks += [
+        Task("two", ("0", "1")),
+        Task("two more", ("0-jpeg", "1-jpeg")),
+        Task("question", ("0",), context="$why ab"),
+    ]
     lines = [("0", "broken", True), ("0", "two", True), ("0", "question", True), ("two", "two more", True)]
     found = judged(tmp_path, files, settings, [*lines, *strangers()], tasks)
     why = {one.line: text for one, text in found.left_out}
     assert "not a picture" in why[2]
     assert "different numbers of images" in why[3]
-    assert "what else is labelled" in why[4]
+    assert "differs: $why, so that they are never duplicates" in why[4]
     assert len(found.pairs) == 16
     assert found.accepted["near"][[one.a == "two" for one in found.pairs]].all()
 

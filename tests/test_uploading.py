@@ -183,7 +183,7 @@ def test_what_cannot_be_uploaded_is_told(owner, labels, tmp_path, folder):
     )
     connection = Server(labels.url, labels.token)
     settings = Settings(model="dct", store=tmp_path / "store.sqlite3")
-    with pytest.raises(UnsupportedProject, match="more than one image"):
+    with pytest.raises(UnsupportedProject, match=r"more than one image, \$q,"):
         upload(connection, read_project(connection, owner.project(config)), folder, settings, QUIET)
     with pytest.raises(ConfigurationError, match="not a folder"):
         upload(connection, read_project(connection, owner.project()), folder / "none", settings, QUIET)

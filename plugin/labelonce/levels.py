@@ -1,6 +1,7 @@
-"""How alike two pictures have to be: three levels, the thresholds behind them, and which one a project asks for."""
+"""How alike two pictures have to be: levels, the thresholds behind them, and which one a project asks for."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from labelonce.change import NEAR_AREA
@@ -12,7 +13,9 @@ PLACING = frozenset(
     for shape in ("rectangle", "polygon", "ellipse", "brush", "keypoint", "bitmask", "vector", "magicwand", "cuboid")
     for labels in ("", "labels")
 )
-JUDGING = frozenset({"choices", "rating", "taxonomy", "textarea", "number", "datetime", "pairwise", "ranker"})
+JUDGING = frozenset({"choices", "rating", "taxonomy", "datetime"})
+READING = frozenset({"textarea", "number"})
+COMPARING = frozenset({"pairwise", "ranker"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Rules:
         Largest angle, degrees, by which one picture may be turned against the other.
     photographs
         Whether things may have moved in photographs: then only pictures that are none are looked at closely.
+    equal
+        Whether nothing but equal pixels is accepted.
     """
 
     inliers: int = 12
@@ -58,6 +63,7 @@ class Rules:
     plain_change: float = NEAR_AREA
     turn: float = 15.0
     photographs: bool = False
+    equal: bool = False
 
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"
@@ -66,26 +72,71 @@ LEVELS = {
     NEAR: Rules(),
     SCENE: Rules(change=1.0, photographs=True),
 }
+EQUAL = "equal"  # what projects ask for that compare pictures with each other; nobody chooses it
+_ALL = {EQUAL: Rules(equal=True), **LEVELS}
 
 
-def level_for(controls: Sequence[str]) -> tuple[str, str]:
-    """The level that a labelling configuration asks for, and why.
+@dataclass(frozen=True)
+class Level:
+    """What counts as the same, and why.
+
+    Parameters
+    ----------
+    name
+        One of `LEVELS`, or `EQUAL`.
+    reason
+        For a person.
+    moments
+        Whether pictures that `SCENE` would join may be joined where they are proven to be of one moment.
+    """
+
+    name: str
+    reason: str
+    moments: bool = False
+
+
+def level_of(settings: Settings, controls: Sequence[str]) -> Level:
+    """The level that the user set, else the one that the labelling configuration asks for.
 
     Parameters
     ----------
     controls
         Names of the configuration's control tags; none for a folder.
     """
-    placing = sorted({name for name in controls if name.lower() in PLACING})
-    judging = sorted({name for name in controls if name.lower() in JUDGING})
-    other = sorted({name for name in controls if name.lower() not in PLACING | JUDGING})
-    if placing:
-        return NEAR, f"the labelling configuration outlines or places things ({', '.join(placing)})"
-    if other:
-        return NEAR, f"the labelling configuration has tags that may place things ({', '.join(other)})"
-    if judging:
-        return SCENE, f"the labelling configuration judges whole images ({', '.join(judging)})"
-    return NEAR, "no labelling configuration says what matters"
+    asked = level_for(controls)
+    if settings.level == "auto":
+        return asked
+    unwise = settings.level == SCENE and _named(controls, READING | COMPARING)
+    return Level(settings.level, f"as given, although {asked.reason}" if unwise else "as given")
+
+
+def level_for(controls: Sequence[str]) -> Level:
+    """The level that a labelling configuration asks for.
+
+    Whether pictures of one scene are one to label depends on what is labelled: a box lies elsewhere when something
+    moved, a meter shows another figure, and which of two pictures is better is another question for each pair.
+
+    Parameters
+    ----------
+    controls
+        Names of the configuration's control tags; none for a folder.
+    """
+    if comparing := _named(controls, COMPARING):
+        return Level(EQUAL, f"the labelling configuration compares pictures with each other ({comparing})")
+    if placing := _named(controls, PLACING):
+        return Level(NEAR, f"the labelling configuration outlines or places things ({placing})")
+    if other := _named(controls, {name.lower() for name in controls} - JUDGING - READING):
+        return Level(NEAR, f"the labelling configuration has tags that may place things ({other})")
+    if reading := _named(controls, READING):
+        return Level(NEAR, f"the labelling configuration asks what can be read off a picture ({reading})")
+    if judging := _named(controls, JUDGING):
+        return Level(NEAR, f"the labelling configuration judges whole images ({judging})", moments=True)
+    return Level(NEAR, "no labelling configuration says what matters")
+
+
+def _named(controls: Sequence[str], kinds: AbstractSet[str]) -> str:
+    """Those of the controls that are of some kinds, for a person."""
+    return ", ".join(sorted({name for name in controls if name.lower() in kinds}))
 
 
 def rules_from(settings: Settings, level: str, *, similarity: float, strict: float) -> Rules:
@@ -96,7 +147,7 @@ def rules_from(settings: Settings, level: str, *, similarity: float, strict: flo
     similarity, strict
         Of the embedder: `Rules.similarity` and `Rules.plain_similarity`.
     """
-    rules = replace(LEVELS[level], similarity=similarity, plain_similarity=strict)
+    rules = replace(_ALL[level], similarity=similarity, plain_similarity=strict)
 
     def share(percent: float | None, otherwise: float) -> float:
         return otherwise if percent is None else percent / 100

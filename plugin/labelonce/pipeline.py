@@ -1,6 +1,6 @@
 """pull → embed → link → verify → cluster → plan: the one function that reads as the picture in the documentation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,10 +13,10 @@ from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.images.views import views_of
-from labelonce.levels import Rules, level_for, rules_from
+from labelonce.levels import Level, Rules, level_of, rules_from
 from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
 from labelonce.neighbours import NeighbourSearch
-from labelonce.planning import Decision, Plan, Role
+from labelonce.planning import Decision, Plan, Role, by_word
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
 from labelonce.settings import Settings, similarity_from
@@ -25,6 +25,7 @@ from labelonce.spool import Spool
 from labelonce.store import Store
 from labelonce.tasks import Task, TaskId, Touch
 from labelonce.verifier import Verifier
+from labelonce.words import Said, Word, joined, joined_labels, said_same
 
 ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
 
@@ -47,6 +48,8 @@ class Clusters:
         (nodes,) int64. Cluster of each node; -1, noise, are the nodes in none.
     preference
         Which nodes stand for others first.
+    said
+        Nodes that a person said are the same.
     shaped
         The settings that shaped all this, for the plan.
     """
@@ -57,6 +60,7 @@ class Clusters:
     matches: Matches
     labels: NDArray[np.int64]
     preference: Preference
+    said: Said
     shaped: dict[str, Any]
 
 
@@ -84,7 +88,7 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
 def decisions_of(found: Clusters, settings: Settings) -> tuple[Decision, ...]:
     """A decision for every task, by the representatives that the settings choose."""
     chosen = represent(found.labels, found.matches.pairs, found.preference, settings.chosen_representatives)
-    return tuple(_decide(found, chosen))
+    return tuple(_decide(found, *joined(chosen, found.said, found.preference)))
 
 
 def find_clusters(source: Source, settings: Settings, progress: Progress, *, every: bool = False) -> Clusters:
@@ -114,8 +118,8 @@ class Workshop:
 
     Parameters
     ----------
-    level, level_reason
-        What counts as the same, and why; see `levels`.
+    level
+        What counts as the same, and why.
     threshold
         Cosine similarity from which on two images are proposed as a pair.
     """
@@ -126,8 +130,7 @@ class Workshop:
     store: Store
     reader: Reader
     rules: Rules
-    level: str
-    level_reason: str
+    level: Level
     threshold: float
 
     def compare(
@@ -157,7 +160,8 @@ class Workshop:
             matches = accept_all(proposed.pairs)
         weight = np.array([len(node.tasks) for node in nodes], np.int64)
         labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
-        return Clusters(tasks, images, nodes, matches, labels, preference, self._shaped())
+        said = said_same(nodes)
+        return Clusters(tasks, images, nodes, matches, joined_labels(labels, said), preference, said, self._shaped())
 
     def keep(self, images: KnownImages, progress: Progress) -> None:
         """Keep all images of the source for questions about single ones."""
@@ -175,7 +179,7 @@ class Workshop:
 
     def _shaped(self) -> dict[str, Any]:
         settings = self.settings
-        checked = {"level": self.level, "level_reason": self.level_reason, "thresholds": asdict(self.rules)}
+        checked = {"level": self.level.name, "level_reason": self.level.reason, "thresholds": asdict(self.rules)}
         return {
             "model": self.embedder.name,
             "verify": "geometry" if settings.verifies else "none",
@@ -199,13 +203,13 @@ def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator
         A setting is wrong, or the weights are missing.
     """
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
-    level, why = (settings.level, "as given") if settings.level != "auto" else level_for(source.controls)
-    rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
+    level = level_of(settings, source.controls)
+    rules = rules_from(settings, level.name, similarity=embedder.similarity, strict=embedder.strict_similarity)
     store = Store(settings.store_path, progress)
     try:
         reader = reader_of(source, embedder, store, settings)
         threshold = threshold_of(settings, embedder)
-        yield Workshop(source, settings, embedder, store, reader, rules, level, why, threshold)
+        yield Workshop(source, settings, embedder, store, reader, rules, level, threshold)
     finally:
         store.close()
 
@@ -275,8 +279,8 @@ def _preference(nodes: Sequence[Node], images: KnownImages) -> Preference:
     return Preference(kept, rank, first, standing)
 
 
-def _decide(found: Clusters, chosen: NDArray[np.int64]) -> list[Decision]:
-    """A decision and a reason for every task, in their order."""
+def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) -> list[Decision]:
+    """A decision and a reason for every task, in their order; `by` as `joined` says."""
     images, nodes, labels = found.images, found.nodes, found.labels
     first_of: dict[int, TaskId] = {}
     for node, label in zip(nodes, labels.tolist(), strict=True):
@@ -291,25 +295,37 @@ def _decide(found: Clusters, chosen: NDArray[np.int64]) -> list[Decision]:
             continue
         head_number = int(chosen[number])
         head = _head(nodes[head_number])
+        word = found.said.get((min(number, head_number), max(number, head_number))) or by.get(number)
         for task in node.tasks:
             beside = [one for one in task.distinct if one in duplicates and duplicates[one].representative == head.id]
             if task.id == head.id or task.keeps or beside or _told_apart(task, head):
                 continue
+            similarity: float | None = 100.0
             if head_number == number:
                 equal = images.digests[task.id] == images.digests[head.id]
-                similarity, why = 100.0, "byte copy" if equal else "same pixels"
+                why = "byte copy" if equal else "same pixels"
+            elif word is not None:
+                similarity, why = _percent(images, node, nodes[head_number]), by_word(task.id, head.id, *word)
+            elif match := found.matches.find(number, head_number):
+                similarity, why = _rounded(match[0]), match[1]
             else:
-                cosine, why = found.matches.find(number, head_number) or (
-                    min(
-                        float(images.vectors[one] @ images.vectors[other])
-                        for one, other in zip(node.rows, nodes[head_number].rows, strict=True)
-                    ),
-                    "same cluster",
-                )
-                similarity = round(100 * min(1.0, max(0.0, cosine)), 1)
+                similarity, why = _percent(images, node, nodes[head_number]), "same cluster"
             duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity)
             stands_for[head.id] = first_of[label]
     return [_one(task, images, duplicates, stands_for) for task in found.tasks]
+
+
+def _percent(images: KnownImages, one: Node, other: Node) -> float | None:
+    """Similarity of the least alike images of two nodes; None where these have not as many."""
+    if len(one.rows) != len(other.rows):
+        return None
+    return _rounded(
+        min(float(images.vectors[a] @ images.vectors[b]) for a, b in zip(one.rows, other.rows, strict=True))
+    )
+
+
+def _rounded(cosine: float) -> float:
+    return round(100 * min(1.0, max(0.0, cosine)), 1)
 
 
 def _told_apart(task: Task, head: Task) -> bool:

@@ -15,6 +15,7 @@ from labelonce.tasks import TaskId
 from labelonce.writing import whole
 
 FORMAT = 1
+BY_WORD = "a person said that"  # how the reason begins where a person's word decided
 
 
 class Role(str, Enum):
@@ -50,6 +51,12 @@ class Decision:
     cluster: TaskId | None = None
     representative: TaskId | None = None
     similarity: float | None = None
+
+
+def by_word(task: TaskId, head: TaskId, one: TaskId, other: TaskId) -> str:
+    """The reason for what comes of a person's word that two tasks are the same: one task stands for another one."""
+    named = "they" if {task, head} == {one, other} else f"tasks {one} and {other}"
+    return f"{BY_WORD} {named} are the same"
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,8 @@ def printable(text: str) -> str:
 def duplicate_rows(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str, str]]:
     """Task, what stands for it, how similar they are, and why."""
     for decision in decisions:
-        yield str(decision.task), str(decision.representative), f"{decision.similarity:.1f} %", decision.reason
+        similarity = "" if decision.similarity is None else f"{decision.similarity:.1f} %"
+        yield str(decision.task), str(decision.representative), similarity, decision.reason
 
 
 def problem_lines(plan: Plan) -> Iterator[str]:

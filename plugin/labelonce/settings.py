@@ -128,8 +128,8 @@ class Settings:
         "auto",
         "similarity",
         "copies: the same picture, edited or encoded anew. near: nothing that someone may want to outline differs. "
-        "scene: the same view and moment, even if something in it moved. auto: what the labelling configuration asks "
-        "for; near for a folder.",
+        "scene: the same view and moment, even if something in it moved. auto: near; only equal pixels where the "
+        "labelling configuration compares pictures with each other (Pairwise, Ranker).",
         choices=("auto", "copies", "near", "scene"),
     )
     invariant: str | None = setting(

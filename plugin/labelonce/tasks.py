@@ -40,8 +40,8 @@ class Task:
     images
         Where its images are, in order, as the source wrote it: a URL, a path, a data URI.
     context
-        What else people label in this task (the text of a question, for instance). Tasks are duplicates of each
-        other only when this is equal.
+        What else people see in this task (the text of a question, for instance), a line for each variable: its name, a
+        space, and a hash. Tasks are duplicates of each other only when this is equal.
     touch
         What people did with it.
     problem
@@ -54,6 +54,8 @@ class Task:
         Whether this is no longer asked: it is never a duplicate, and not compared with others that are settled.
     distinct
         The tasks that a person told apart from this one, however alike they are.
+    same
+        The tasks that a person said are the same as this one, whatever they look like.
     """
 
     id: TaskId
@@ -65,8 +67,16 @@ class Task:
     standing: bool = False
     settled: bool = False
     distinct: frozenset[TaskId] = frozenset()
+    same: frozenset[TaskId] = frozenset()
 
     @property
     def keeps(self) -> bool:
         """Whether the task is never skipped."""
         return self.settled or self.touch.keeps
+
+
+def shown_apart(one: str, other: str) -> str:
+    """How two contexts differ, for a person; empty where they are equal."""
+    lines = set(one.split("\n")) ^ set(other.split("\n"))
+    names = sorted({line.partition(" ")[0] for line in lines if line})
+    return f"what is shown beside the picture differs: {', '.join(names)}" if names else ""

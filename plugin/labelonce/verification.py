@@ -41,8 +41,8 @@ class Verdict:
         ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
         each other; ``"embedding"``: without corners, but hardly different at all. Where they do not show the same,
         what was missing: ``"few corners"``, ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``,
-        ``"changed"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal
-        pixels are known before, and never get here.
+        ``"changed"``, equal ``"pixels"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte
+        copies and equal pixels are known before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
@@ -135,6 +135,8 @@ def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdic
     rules
         The thresholds.
     """
+    if rules.equal:
+        return Verdict(False, "pixels", 100 * similarity)
     percent = 100 * max(-1.0, min(1.0, similarity))
     swapped = (b.size, b.jpeg) < (a.size, a.jpeg)
     if swapped:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from labelonce.change import Change
-from labelonce.fine import Difference
+from labelonce.fine import Box, Difference
 from labelonce.geometry import Transform, turn_of
 
 MISSING = {  # by the reason of a verdict that rejects
+    "pixels": "only equal pixels count here",
     "few corners": "there is too little in them to lay one on the other",
     "inliers": "different pictures: they cannot be laid on each other",
     "scale": "one shows things much larger",
@@ -23,8 +24,6 @@ CROPPED = 0.97  # of a picture that lies inside the other
 TURNED = 1.0  # degrees
 EVERYWHERE = 40.0  # percent of the picture
 _ROWS, _COLUMNS = ("top", "", "bottom"), ("left", "", "right")
-
-Box = tuple[float, float, float, float]
 
 
 def words_of(

@@ -29,7 +29,7 @@ from labelonce.errors import ConfigurationError
 from labelonce.progress import Progress
 from labelonce.tasks import TaskId
 
-FORMAT = 2
+FORMAT = 3
 PICTURES = "pictures.sqlite3"
 HALF = np.dtype("<f2")
 BLOCK = 128  # rows that are widened at a time: they fit into a core's cache
@@ -56,12 +56,15 @@ class Known:
         The tasks that hold it, ascending.
     locations
         Where it was found in each of these tasks; of data URIs the beginning.
+    contexts
+        `Task.context` of each of these tasks.
     """
 
     row: int
     pixels: str
     tasks: tuple[TaskId, ...]
     locations: tuple[str, ...]
+    contexts: tuple[str, ...]
 
 
 class Catalogue(AbstractContextManager["Catalogue"]):
@@ -180,7 +183,7 @@ class Catalogue(AbstractContextManager["Catalogue"]):
         found: dict[TaskId, set[str]] = {}
         with self._sound():
             for pixels, held in self._pictures.execute("SELECT pixels, held FROM pictures"):
-                for task, _ in json.loads(held):
+                for task, *_ in json.loads(held):
                     found.setdefault(task, set()).add(pixels)
         return found
 
@@ -198,8 +201,7 @@ class Catalogue(AbstractContextManager["Catalogue"]):
     def _known(self, row: int) -> Known:
         query = 'SELECT pixels, held FROM pictures WHERE "row" = ?'
         ((pixels, held),) = self._pictures.execute(query, [row]).fetchall()
-        tasks, locations = zip(*json.loads(held), strict=True)
-        return Known(row, pixels, tasks, locations)
+        return Known(row, pixels, *zip(*json.loads(held), strict=True))
 
     def _similarities(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) float32. Cosine similarity of every row."""

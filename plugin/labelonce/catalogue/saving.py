@@ -126,9 +126,9 @@ def _held(images: KnownImages) -> dict[int, list[Task]]:
 
 
 def _pictures(images: KnownImages, held: Mapping[int, Sequence[Task]]) -> Iterator[tuple[int, str, str]]:
-    """Number, pixels, and tasks with their locations, of each picture."""
+    """Number, pixels, and tasks with their locations and contexts, of each picture."""
     for number, (row, tasks) in enumerate(held.items()):
-        places = [(task.id, _shortened(task.images[images.rows[task.id].index(row)])) for task in tasks]
+        places = [(task.id, _shortened(task.images[images.rows[task.id].index(row)]), task.context) for task in tasks]
         yield number, images.records[row].pixels, json.dumps(places)
 
 
@@ -178,8 +178,9 @@ def _extend(folder: Path, about: dict[str, Any], images: KnownImages) -> None:
                     db.execute("INSERT INTO pictures VALUES (?, ?, ?)", [n + len(added), pixels, places])
                     added.append(row)
                 else:
-                    merged = sorted(({**dict(json.loads(known[1])), **dict(json.loads(places))}).items())
-                    db.execute('UPDATE pictures SET held = ? WHERE "row" = ?', [json.dumps(merged), known[0]])
+                    held_by = {place[0]: place for text in (known[1], places) for place in json.loads(text)}
+                    merged = json.dumps([held_by[task] for task in sorted(held_by)])
+                    db.execute('UPDATE pictures SET held = ? WHERE "row" = ?', [merged, known[0]])
                 digest.update(f"{pixels}{places}".encode())
             grown = {**about, "shape": (n + len(added), dimension), "hash": digest.hexdigest()}
             db.execute("UPDATE about SET content = ?", [json.dumps(grown)])

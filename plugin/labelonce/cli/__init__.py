@@ -60,6 +60,7 @@ for _command in (
     syncing.sync,
     syncing.keep,
     syncing.distinct,
+    syncing.same,
     syncing.upload,
     tuning.tune,
     serving.serve,

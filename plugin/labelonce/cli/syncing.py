@@ -73,7 +73,7 @@ def keep(tasks: tuple[int, ...], json_output: bool, **values: Any) -> None:
 def distinct(one: int, other: int, json_output: bool, **values: Any) -> None:
     """Say that two tasks show different things; neither will stand for the other again.
 
-    Where one was a duplicate of the other, it is decided anew.
+    Where one was a duplicate of the other, it is decided anew. Takes `labelonce same` back.
 
     Example: labelonce distinct 17 23 --project 3
     """
@@ -88,6 +88,33 @@ def distinct(one: int, other: int, json_output: bool, **values: Any) -> None:
     if torn:
         synced = _sync(settings, progress, json_output, torn)
         exit_refused(synced.outcome.refused if synced.outcome else [])
+
+
+@click.command()
+@click.argument("one", type=click.IntRange(min=1), metavar="A")
+@click.argument("other", type=click.IntRange(min=1), metavar="B")
+@with_settings("server", "marking", "locking")
+@as_json
+def same(one: int, other: int, json_output: bool, **values: Any) -> None:
+    """Say that two tasks are the same, whatever they look like; only one of them will be labelled.
+
+    Where both were to be labelled, one stands for the other from now on, and for all that this one stood for. What
+    people worked on is never skipped. Takes `labelonce distinct` back.
+
+    Example: labelonce same 17 23 --project 3
+    """
+    from labelonce.report import print_json
+    from labelonce.syncing import judging
+
+    settings, progress = settings_from(values), visible_progress()
+    server, project = connect(settings, with_images=False)
+    with exclusively(server, project, settings, progress):
+        outcome = judging.join(server, project, one, other, progress, mark=settings.mark)
+    if json_output:
+        print_json(outcome=outcome)
+    else:
+        click.echo(f"Tasks {one} and {other} are the same from now on, {outcome.skips_written:,} skips written.")
+    exit_refused(outcome.refused)
 
 
 @click.command()

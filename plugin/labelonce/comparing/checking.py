@@ -190,21 +190,31 @@ def _compared(
     pictures = known.catalogue.known(list(rows))
     vectors = known.store.vectors([one.pixels for one in pictures], known.model)
 
-    def compared(one: Known) -> Likeness:
+    def compared(one: Known, context: str) -> Likeness:
         if one.pixels in vectors:
-            features = partial(_features, known.store, one.pixels)
-            picture = partial(_picture, known.source, one)
-            return known.measure.compare(Subject((Look(one.pixels, vectors[one.pixels], features, picture),)), subject)
+            features, picture = partial(_features, known.store, one.pixels), partial(_picture, known.source, one)
+            look = Look(one.pixels, vectors[one.pixels], features, picture)
+            return known.measure.compare(Subject((look,), context), subject)
+        if apart := Subject((), context).apart(subject):
+            return Likeness(100 * rows[one.row], False, apart, known.measure.level)
         if one.pixels == subject.looks[0].pixels:
             return Likeness(100.0, True, "same pixels", known.measure.level)
         cosine = rows[one.row]
         return Likeness(100 * cosine, cosine >= known.measure.alone, BY_SIMILARITY, known.measure.level)
 
-    others = [(one, tasks) for one in pictures if (tasks := tuple(task for task in one.tasks if task != itself))]
+    others = [(one, *held) for one in pictures for held in _held(one, subject.context, itself)]
     for start in range(0, len(others), cores()):
-        some = others[start : start + cores()]
-        likenesses = known.pool.map(compared, [one for one, _ in some])
-        yield from zip([tasks for _, tasks in some], likenesses, strict=True)
+        pictured, contexts, tasks = zip(*others[start : start + cores()], strict=True)
+        yield from zip(tasks, known.pool.map(compared, pictured, contexts), strict=True)
+
+
+def _held(one: Known, context: str, itself: TaskId | None) -> list[tuple[str, tuple[TaskId, ...]]]:
+    """The tasks that hold a picture, by what else they show; those first that show the same as is asked for."""
+    found: dict[str, list[TaskId]] = {}
+    for task, shown in zip(one.tasks, one.contexts, strict=True):
+        if task != itself:
+            found.setdefault(shown if context else "", []).append(task)
+    return [(shown, tuple(found[shown])) for shown in sorted(found, key=lambda shown: shown != context)]
 
 
 def _features(store: Store, pixels: str) -> Features | None:
@@ -213,11 +223,15 @@ def _features(store: Store, pixels: str) -> Features | None:
 
 def _picture(source: Callable[[], Source], known: Known) -> Rgb | None:
     """A known picture for the fine look; None where its source cannot be asked, or has another one there by now."""
-    for number, location in zip(known.tasks, known.locations, strict=True):
-        try:
-            content = source().read(Task(number, (location,)), location)
-            if content is not None and decode(content.data).digest == known.pixels:
-                return decode(content.data, long_side=FINE_SIDE).rgb
-        except (ImageProblem, ServerError):
-            continue
+    pictures = (_read(source, *place, known.pixels) for place in zip(known.tasks, known.locations, strict=True))
+    return next((picture for picture in pictures if picture is not None), None)
+
+
+def _read(source: Callable[[], Source], task: TaskId, location: str, pixels: str) -> Rgb | None:
+    try:
+        content = source().read(Task(task, (location,)), location)
+        if content is not None and decode(content.data).digest == pixels:
+            return decode(content.data, long_side=FINE_SIDE).rgb
+    except (ImageProblem, ServerError):
+        pass
     return None

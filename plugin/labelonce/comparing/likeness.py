@@ -17,7 +17,7 @@ from labelonce.embedding.base import Embedder
 from labelonce.errors import ConfigurationError, ImageUnavailable
 from labelonce.features import Features
 from labelonce.images.views import VIEWS
-from labelonce.levels import Rules, level_for, rules_from
+from labelonce.levels import Rules, level_of, rules_from
 from labelonce.pipeline import reader_of, threshold_of
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
@@ -25,7 +25,7 @@ from labelonce.settings import Settings
 from labelonce.sources.base import Source
 from labelonce.sources.named import Named, NamedSource
 from labelonce.store import Store
-from labelonce.tasks import TaskId
+from labelonce.tasks import TaskId, shown_apart
 from labelonce.verification import Rgb, verify
 
 QUIET = Progress()
@@ -95,11 +95,15 @@ class Subject:
     Parameters
     ----------
     context
-        What else people label there, as in `Task`; empty for an image that is in no task.
+        What else people see there, as in `Task`; empty for an image that is in no task.
     """
 
     looks: tuple[Look, ...]
     context: str = ""
+
+    def apart(self, other: "Subject") -> str:
+        """What differs beside the pictures, for a person; nothing is known to where one of them is in no task."""
+        return shown_apart(self.context, other.context) if self.context and other.context else ""
 
     def held(self) -> "Subject":
         """The same, for many comparisons: its features are loaded once."""
@@ -136,8 +140,8 @@ class Measure:
         view = "" if copies else max(by_view, key=lambda name: min(by_view[name]))  # the first of equal ones: as it is
         cosine = 1.0 if copies else min(by_view[view])
         made = partial(Likeness, 100 * cosine, level=self.level, view=view)
-        if known.context and image.context and known.context != image.context:
-            return made(False, "what else is labelled there differs")
+        if apart := known.apart(image):
+            return made(False, apart)
         if copies:
             equal = all(one.digest is not None and one.digest == other.digest for one, other in pairs)
             return made(True, "byte copy" if equal else "same pixels")
@@ -180,7 +184,7 @@ def measure_of(settings: Settings, embedder: Embedder, controls: Sequence[str] =
     if not settings.verifies:
         return Measure(threshold, threshold)
     alone = embedder.similarity if settings.eps is None else max(threshold, embedder.similarity)
-    level = settings.level if settings.level != "auto" else level_for(controls)[0]
+    level = level_of(settings, controls).name
     rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
     return Measure(threshold, alone, rules, level)
 

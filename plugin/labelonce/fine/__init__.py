@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from labelonce.fine.colour import recoloured
-from labelonce.fine.laying import Mask, Plane, Rgb, gray, lay, rescaled
+from labelonce.fine.laying import Box, Mask, Plane, Rgb, gray, lay, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
 from labelonce.fine.structure import Differing, differing
@@ -28,8 +28,9 @@ COLOUR = 0.002  # share of the overlap, above which another colour tells picture
 COARSE = 4  # times smaller: soft things of little contrast are seen there
 LEAST_COARSE = 48  # pixels of the shorter side
 LEAST_OVERLAP = 100  # pixels
+MOST_BOXES = 50
 
-__all__ = ["COLOUR", "EVIDENCE", "Difference", "look", "rescaled"]
+__all__ = ["COLOUR", "EVIDENCE", "Box", "Difference", "look", "rescaled"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Difference:
 
     structure: float
     colour: float
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    boxes: tuple[Box, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -81,7 +82,13 @@ def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
     if structure.evidence <= EVIDENCE and min(inside.shape) >= COARSE * LEAST_COARSE:
         coarse = _coarse(planes[0], planes[1], inside)
         structure = max(structure, coarse, key=lambda found: found.evidence)
-    return Difference(structure.evidence / (EVIDENCE * laid.scale), colour.share / (COLOUR * laid.scale))
+    found = structure.evidence / (EVIDENCE * laid.scale), colour.share / (COLOUR * laid.scale)
+    boxes: list[Box] = []
+    if found[0] > 1 and structure.regions is not None:
+        boxes += laid.boxes(np.asarray(structure.regions > 0, np.uint8))
+    if found[1] > 1 and colour.regions is not None:
+        boxes += laid.boxes(colour.regions)
+    return Difference(*found, tuple(boxes[:MOST_BOXES]))
 
 
 def _coarse(a: Plane, b: Plane, inside: Mask) -> Differing:

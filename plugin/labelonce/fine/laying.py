@@ -26,6 +26,7 @@ _SAME_SCALE = 0.02
 Rgb = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 Plane = NDArray[np.float32]
+Box = tuple[float, float, float, float]  # left, top, width, height
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Laid:
         Long side of the grid over that of the picture that is its own: above 1 where small pictures are enlarged.
     swapped
         Whether `a` is the second picture.
+    transform
+        (2, 3) float64. From pixels of the other picture, as it was brought down, to the grid's.
+    size
+        Width and height of the other picture, as it was brought down, pixels.
     """
 
     a: Rgb
@@ -49,6 +54,26 @@ class Laid:
     inside: Mask
     scale: float
     swapped: bool
+    transform: Transform
+    size: tuple[int, int]
+
+    def boxes(self, mask: Mask) -> list[Box]:
+        """Boxes around the regions of a mask on the grid or a reduced one, in percent of the first picture.
+
+        The largest come first.
+        """
+        height, width = mask.shape
+        _, _, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask, np.uint8))
+        order = np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable") + 1
+        found = []
+        for x, y, across, down, _ in stats[order].tolist():
+            corners = np.array([[x, y], [x + across, y + down]]) / (width, height)
+            if self.swapped:
+                on_grid = corners * self.inside.shape[::-1]
+                corners = (on_grid @ inverse(self.transform)[:, :2].T + inverse(self.transform)[:, 2]) / self.size
+            (left, top), (right, bottom) = np.clip(corners, 0, 1) * 100
+            found.append((float(left), float(top), float(right - left), float(bottom - top)))
+        return found
 
 
 def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
@@ -82,11 +107,12 @@ def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
     if refined:
         transform = _refined(gray(a), gray(b), transform)
     height, width = a.shape[:2]
-    inside = cv2.warpAffine(np.ones(b.shape[:2], np.uint8), transform, (width, height), flags=cv2.INTER_NEAREST)
+    whole = np.ones(b.shape[:2], np.uint8)
+    inside = np.asarray(cv2.warpAffine(whole, transform, (width, height), flags=cv2.INTER_NEAREST), np.uint8)
     if b.shape == a.shape and np.array_equal(transform, np.eye(2, 3)):
-        return Laid(a, b, np.asarray(inside, np.uint8), factor, swapped)
+        return Laid(a, b, inside, factor, swapped, transform, (width, height))
     moved = cv2.warpAffine(b, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return Laid(a, np.asarray(moved, np.uint8), np.asarray(inside, np.uint8), factor, swapped)
+    return Laid(a, np.asarray(moved, np.uint8), inside, factor, swapped, transform, (b.shape[1], b.shape[0]))
 
 
 def rescaled(transform: Transform, a: tuple[float, float], b: tuple[float, float]) -> Transform:

@@ -66,7 +66,12 @@ class TaskState:
     @property
     def distinct(self) -> frozenset[int]:
         """The tasks that a person told apart from this one."""
-        return marks.told_apart(self.marks)
+        return marks.named(self.marks, marks.DISTINCT)
+
+    @property
+    def same(self) -> frozenset[int]:
+        """The tasks that a person said are the same as this one."""
+        return marks.named(self.marks, marks.SAME)
 
     @property
     def touch(self) -> Touch:
@@ -93,7 +98,17 @@ def as_task(state: TaskState, data: Mapping[str, Any], project: Project, outline
     except ValueError as error:
         images, problem, regions = (), str(error), ()
     context = project.context(data)
-    return Task(state.id, images, context, state.touch, problem, regions, state.standing, distinct=state.distinct)
+    return Task(
+        id=state.id,
+        images=images,
+        context=context,
+        touch=state.touch,
+        problem=problem,
+        regions=regions,
+        standing=state.standing,
+        distinct=state.distinct,
+        same=state.same,
+    )
 
 
 def _from(first: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ REPRESENTATIVE: Final = "labelonce_representative"
 SIMILARITY: Final = "labelonce_similarity"
 SKIPPED: Final = "labelonce_skipped"
 DISTINCT: Final = "labelonce_distinct"
+SAME: Final = "labelonce_same"
 RUN: Final = "labelonce_run"
-TAGS: Final = (ROLE, CLUSTER, REPRESENTATIVE, SIMILARITY, SKIPPED, DISTINCT, RUN)  # written in this order
+TAGS: Final = (ROLE, CLUSTER, REPRESENTATIVE, SIMILARITY, SKIPPED, DISTINCT, SAME, RUN)  # written in this order
 
 KEEP: Final = Role.KEPT.value
 YES: Final = "yes"
@@ -119,14 +120,14 @@ def number(tags: Mapping[str, Any], key: str) -> int | None:
         return None
 
 
-def told_apart(tags: Mapping[str, Any]) -> frozenset[int]:
-    """The tasks that a person told apart from the one with these tags."""
-    return frozenset(int(one) for one in str(tags.get(DISTINCT, CLEARED)).split() if one.isdecimal())
+def named(tags: Mapping[str, Any], key: str) -> frozenset[int]:
+    """The tasks that a person named in a tag, as distinct from the one with these tags, or the same."""
+    return frozenset(int(one) for one in str(tags.get(key, CLEARED)).split() if one.isdecimal())
 
 
-def tell_apart(tags: Mapping[str, Any], other: int) -> str:
-    """The tag of a task that a person tells apart from another one too."""
-    return " ".join(map(str, sorted(told_apart(tags) | {other})))
+def naming(tasks: Iterable[int]) -> str:
+    """The tag that names some tasks."""
+    return " ".join(map(str, sorted(tasks)))
 
 
 def _number(value: float | str | None) -> float | str:

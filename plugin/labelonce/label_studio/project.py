@@ -1,8 +1,10 @@
 """A project and what its labelling configuration says about images."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from labelonce.errors import ConfigurationError, NotFound, ServerError, UnsupportedProject
@@ -12,7 +14,7 @@ from labelonce.label_studio.server import Server
 
 IGNORE_SKIPPED = "IGNORE_SKIPPED"
 VARIABLE = re.compile(r"\$([^\s,$\[\]{}]+(?:\[\d+\][^\s,$\[\]{}]*)*)")
-SELF_LABELLED = frozenset({"chat", "reactcode"})  # objects that are their own control
+IN_TEXT = re.compile(r"(?:\$|\{\{\s*)(\w+(?:\.\w+|\[\d+\])*)")  # $question; and {{idx}}, which a Repeater fills in
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Project:
     fields
         The Image tags in the order of the configuration.
     context_keys
-        Data keys of the other objects that people label; they have to be equal in duplicates.
+        Data keys of what else people see with the images; what is there has to be equal in duplicates.
     controls
         Names of the control tags that point to an image.
     """
@@ -96,8 +98,12 @@ class Project:
         return tuple(around(points[place]) if place in points else None for place in places)
 
     def context(self, data: Mapping[str, Any]) -> str:
-        """What else is labelled in a task, as one comparable text."""
-        return repr([_value(data, key) for key in self.context_keys]) if self.context_keys else ""
+        """What else a task shows, as `Task.context`: a line for each variable, with a hash of what it stands for."""
+        return "\n".join(f"${key} {_digest(_value(data, key))}" for key in self.context_keys)
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _value(data: Mapping[str, Any], key: str) -> Any:
@@ -158,7 +164,11 @@ def read_project(server: Server, project_id: int | None, *, with_images: bool = 
 
 
 def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tuple[str, ...], tuple[str, ...]]:
-    """Find the image fields, the keys of other labelled objects, and the images' control tags in a configuration.
+    """Find the image fields, the keys of what else is shown, and the images' control tags in a configuration.
+
+    Every variable in any attribute or text counts, whether people label what it stands for or only read it: a question
+    in a Header makes another task of the same photo. Only the keys of the images themselves do not. A ``$`` that is
+    none of a variable names a key that no task has, which is equal in all of them.
 
     Raises
     ------
@@ -179,33 +189,36 @@ def parse_configuration(label_config: str) -> tuple[tuple[ImageField, ...], tupl
         for tag in root.iter()
         if isinstance(tag.tag, str)  # a comment's is not
     ]
-    labelled = {name.strip() for _, given in found for name in given.get("toname", "").split(",")}
     fields: list[ImageField] = []
-    context_keys: list[str] = []
     for tag_name, given in found:
-        kind = tag_name.lower()
+        if tag_name.lower() != "image":
+            continue
         name, value = given.get("name", ""), given.get("valuelist") or given.get("value", "")
         variable = VARIABLE.fullmatch(value)
-        if kind != "image":
-            if "toname" in given or kind in SELF_LABELLED or (name and name in labelled):
-                keys = [variable[1]] if variable else re.findall(r"\$(\w+)", value)
-                context_keys += [key for key in keys if key not in context_keys]
-        elif "{{" in value:
+        if "{{" in value:
             raise UnsupportedProject(
                 f"The Image tag {name!r} stands in a Repeater, which labelonce cannot compare. "
                 "Use an Image tag with valueList instead."
             )
-        elif not variable:
+        if not variable:
             raise UnsupportedProject(
                 f"The Image tag {name!r} shows {value!r}, which does not come from the task's data alone. "
                 'Use a variable, as in value="$image".'
             )
-        else:
-            fields.append(ImageField(variable[1], is_list=bool(given.get("valuelist")), name=name))
+        fields.append(ImageField(variable[1], is_list=bool(given.get("valuelist")), name=name))
     if not fields:
         raise UnsupportedProject("The labelling configuration has no Image tag: there is nothing to compare.")
     names = {field.name for field in fields}
     controls = {
         tag: None for tag, given in found if names & {name.strip() for name in given.get("toname", "").split(",")}
     }
-    return tuple(fields), tuple(context_keys), tuple(controls)
+    shown = [text for _, given in found for text in given.values()]
+    shown += [text for tag in root.iter() for text in (isinstance(tag.tag, str) and tag.text, tag.tail) if text]
+    keys = dict.fromkeys(key for text in shown for key in _variables(text))
+    return tuple(fields), tuple(key for key in keys if key not in {field.key for field in fields}), tuple(controls)
+
+
+def _variables(text: str) -> list[str]:
+    """Data keys that a text of the configuration names."""
+    whole = VARIABLE.fullmatch(text.strip())
+    return [*([whole[1]] if whole else []), *IN_TEXT.findall(text)]

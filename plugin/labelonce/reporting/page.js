@@ -148,6 +148,7 @@
 
   const MARKS = {
     distinct: ["Not a duplicate", "d"],
+    same: ["Same as another task", "s"],
     representative: ["Make this the representative", "r"],
     keep: ["Keep all", "a"],
   };
@@ -173,38 +174,63 @@
 
   const partsOf = (item) => all(`[data-group="${item.closest("[data-group]").dataset.group}"]`);
 
-  function asked(kind, item) {
+  function asked(kind, item, another) {
     const group = item.closest("[data-group]");
     if (kind === "keep") return { mark: kind, tasks: [...new Set(partsOf(item).flatMap(tasksOf))] };
-    return { mark: kind, one: JSON.parse(item.dataset.task), other: JSON.parse(group.dataset.task) };
+    return { mark: kind, one: JSON.parse(item.dataset.task), other: another ?? JSON.parse(group.dataset.task) };
   }
 
-  function done(item, text) {
+  function done(item, text, kind) {
     item.dataset.done = text;
     for (const one of all("button[data-mark]", item)) one.disabled = true;
     const badge = document.createElement("p");
     badge.className = "badge";
     badge.textContent = text;
-    (item.matches("article") ? item.querySelector("header") : item.querySelector(".act")).append(badge);
+    const place = item.querySelector(item.matches("article") ? "header" : ".act");
+    place.append(badge);
+    if (kind !== "distinct") return;
+    const undo = button("Undo", () => mark("same", item), MARKS.same[1]);
+    undo.className = "undo";
+    place.append(undo);
+  }
+
+  function undone(item) {
+    delete item.dataset.done;
+    for (const one of all("button[data-mark]", item)) one.disabled = false;
+    for (const one of all(".badge, .undo", item)) one.remove();
+    item.focus({ preventScroll: true });
   }
 
   const isDone = (item) => Boolean(item.dataset.done || item.closest("[data-group]").dataset.done);
+  const isApart = (item) => Boolean(item.matches(".skip, tr") && item.querySelector(".undo"));
+
+  function askFor(group) {
+    const answer = prompt(`Which task shows the same as task ${group.dataset.task}? Give its number.`);
+    return /^\s*\d+\s*$/.test(answer ?? "") ? Number(answer) : null;
+  }
 
   async function mark(kind, item) {
-    if (kind !== "keep" && !item.matches(".skip, tr")) return;
-    const subjects = kind === "distinct" ? [item] : partsOf(item);  // the others decide about the whole group
-    if (isDone(item) || subjects.some((one) => one.dataset.busy)) return;
+    const back = kind === "same" && isApart(item);
+    if (kind === "same" && !back) item = item.closest("[data-group]");
+    if (!["keep", "same"].includes(kind) && !item.matches(".skip, tr")) return;
+    const subjects = kind === "distinct" || back ? [item] : partsOf(item); // the others decide about the whole group
+    const closed = back ? item.closest("[data-group]").dataset.done : isDone(item);
+    if (closed || subjects.some((one) => one.dataset.busy)) return;
+    const another = kind === "same" && !back ? askFor(item) : undefined;
+    if (another === null) return;
     for (const one of subjects) one.dataset.busy = "1";
     say("Writing …");
     try {
       const answer = await fetch("marks", {
         method: "POST",
         headers: { "Content-Type": "application/json", "X-Labelonce": "review" },
-        body: JSON.stringify(asked(kind, item)),
+        body: JSON.stringify(asked(kind, item, another)),
       });
       const told = await answer.json();
-      if (answer.ok && kind === "representative") told.text += ". Load the page again to go on with it.";
-      if (answer.ok) for (const one of subjects) settle(one, told.text);
+      const other = kind === "representative" || another !== undefined;
+      if (answer.ok && other) told.text += ". Load the page again to go on with it.";
+      if (answer.ok && back) undone(item);
+      else if (answer.ok) for (const one of subjects) settle(one, told.text, kind);
       say([told.text, told.advice].filter(Boolean).join(" "));
     } catch {
       say("Nothing was marked: the review does not answer. Is it still running?");
@@ -213,10 +239,10 @@
     refresh();
   }
 
-  function settle(subject, text) {
+  function settle(subject, text, kind) {
     const had = subject.contains(document.activeElement) && document.activeElement.matches("button");
     if (subject.matches("tbody")) subject.dataset.done = text;
-    done(subject.matches("tbody") ? subject.querySelector("tr") : subject, text);
+    done(subject.matches("tbody") ? subject.querySelector("tr") : subject, text, kind);
     if (subject.matches("tbody")) for (const one of all("button[data-mark]", subject)) one.disabled = true;
     if (had && subject.tabIndex === -1) subject.focus({ preventScroll: true });
   }
@@ -227,14 +253,16 @@
 
   function refresh() {
     if (!shown) return;
-    for (const one of all("#marks button")) one.disabled = isDone(shown);
+    for (const one of all("#marks button")) {
+      one.disabled = isDone(shown) && !(one.dataset.mark === "same" && isApart(shown));
+    }
   }
 
   function equip(chunk) {
     for (const row of all("tr[data-task]", chunk)) {
       const cell = row.querySelector(".act");
       cell.append(marker("distinct", () => row), marker("representative", () => row));
-      if (row.matches(":first-child")) cell.append(marker("keep", () => row));
+      if (row.matches(":first-child")) cell.append(marker("same", () => row), marker("keep", () => row));
       if (isDone(row)) for (const one of all("button", cell)) one.disabled = true;
     }
   }
@@ -252,7 +280,9 @@
     skip.querySelector(".frame").addEventListener("click", () => compare(skip, false));
   }
   if (review) {
-    for (const group of groups) group.querySelector("header").append(marker("keep", () => group));
+    for (const group of groups) {
+      group.querySelector("header").append(marker("same", () => group), marker("keep", () => group));
+    }
     for (const kind of Object.keys(MARKS)) at("marks").append(marker(kind, () => shown));
     const seen = new IntersectionObserver((entries) => {
       for (const entry of entries) {
@@ -299,7 +329,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !at("filter")) return;
-    if (event.repeat && "dra".includes(event.key)) return; // a key that stays down marks once
+    if (event.repeat && "dras".includes(event.key)) return; // a key that stays down marks once
     if (event.target.matches("input:not([type=range])")) {
       const first = nextGroup(null, 1);
       if (event.key === "Escape") event.target.blur();

@@ -1,11 +1,12 @@
 """A plan that is not applied yet, corrected by what a person says."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from labelonce.errors import ChangedError
-from labelonce.planning import Decision, Plan, Role
-from labelonce.reviewing.marking import APART, Kind, Mark
-from labelonce.syncing.judging import CHOSEN, KEPT
+from labelonce.planning import Decision, Plan, Role, by_word
+from labelonce.reviewing.marking import Kind, Mark
+from labelonce.syncing.judging import APART, CHOSEN, KEPT
 
 
 def corrected(plan: Plan, mark: Mark) -> Plan:
@@ -22,6 +23,8 @@ def corrected(plan: Plan, mark: Mark) -> Plan:
             if task not in decisions:
                 raise ChangedError(f"The plan has no task {task} any more. Load the page again.")
             decisions[task] = Decision(task, Role.KEPT, KEPT)
+    elif mark.kind is Kind.SAME:
+        decisions |= _joined(decisions, mark.one, mark.other)
     else:
         one, other = (decisions.get(task) for task in (mark.one, mark.other))
         if one is None or other is None or one.role is not Role.DUPLICATE or one.representative != mark.other:
@@ -39,6 +42,26 @@ def corrected(plan: Plan, mark: Mark) -> Plan:
                 one, task=mark.other, representative=mark.one, cluster=other.cluster, reason=CHOSEN
             )
     return replace(plan, decisions=_consistent(tuple(decisions[int(one.task)] for one in plan.decisions)))
+
+
+def _joined(decisions: Mapping[int, Decision], one: int, other: int) -> dict[int, Decision]:
+    """What changes where one task is to stand in place of two that a person said are the same."""
+    missing = [task for task in (one, other) if task not in decisions]
+    if missing:
+        raise ChangedError(f"The plan has no task {missing[0]}. Name one that it has.")
+    order = (Role.KEPT, Role.REPRESENTATIVE, Role.UNIQUE)
+    heads = {int(decisions[task].representative or task) for task in (one, other)}
+    head, *rest = sorted(heads, key=lambda task: (order.index(decisions[task].role), task == one, task))
+    if not rest or decisions[rest[0]].role is Role.KEPT:
+        return {}
+    cluster = decisions[head].cluster or head
+    found = {head: replace(decisions[head], cluster=cluster, representative=head, similarity=100.0)}
+    if decisions[head].role is Role.UNIQUE:
+        found[head] = replace(found[head], role=Role.REPRESENTATIVE, reason="stands for its duplicates")
+    for task, decision in decisions.items():
+        if task == rest[0] or (decision.role is Role.DUPLICATE and decision.representative == rest[0]):
+            found[task] = Decision(task, Role.DUPLICATE, by_word(task, head, one, other), cluster, head)
+    return found
 
 
 def _consistent(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:

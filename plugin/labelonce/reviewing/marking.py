@@ -14,13 +14,13 @@ from labelonce.progress import Progress
 from labelonce.syncing import judging
 
 MOST = 100_000  # tasks of one mark
-APART = "kept: a person told it apart"
 
 
 class Kind(str, Enum):
     """What can be said."""
 
     DISTINCT = "distinct"  # one is not a duplicate of the other
+    SAME = "same"  # one shows what the other shows, although both are kept
     REPRESENTATIVE = "representative"  # one is to be labelled in place of the other
     KEEP = "keep"  # all of these are to be labelled
 
@@ -32,7 +32,7 @@ class Mark:
     Parameters
     ----------
     one, other
-        A duplicate, and the task that stands for it; 0 in a mark of kind KEEP.
+        A duplicate, and the task that stands for it; of kind SAME any two tasks, 0 in a mark of kind KEEP.
     tasks
         The tasks of a mark of kind KEEP.
     """
@@ -91,10 +91,13 @@ def carry_out(server: Server, project: Project, mark: Mark, progress: Progress, 
     if mark.kind is Kind.REPRESENTATIVE:
         judging.make_representative(server, project, mark.one, mark.other, progress, mark=how)
         return f"task {mark.one} stands for this group now"
+    if mark.kind is Kind.SAME:
+        judging.join(server, project, mark.one, mark.other, progress, mark=how)
+        return f"tasks {mark.one} and {mark.other} are the same"
     state = next((state for state, _ in read_some(server, project.id, [mark.one])), None)
     judging.still_duplicate(state, mark.one, mark.other)
     torn = judging.tell_apart(server, project, mark.one, mark.other, progress, mark=how)
-    decisions = tuple(Decision(task, Role.UNIQUE, APART) for task in torn)
+    decisions = tuple(Decision(task, Role.UNIQUE, judging.APART) for task in torn if task in (mark.one, mark.other))
     if decisions:  # it is labelled: another task that could stand for it too would have to be looked for
         apply_plan(server, Plan(server.url, project.id, decisions), progress, mark=how)
     return f"task {mark.one} is kept, it differs from task {mark.other}"
@@ -106,6 +109,8 @@ def remember(server: Server, project: Project, mark: Mark, progress: Progress) -
         judging.keep(server, project, mark.tasks, progress)
     elif mark.kind is Kind.DISTINCT:
         judging.tell_apart(server, project, mark.one, mark.other, progress)
+    elif mark.kind is Kind.SAME:
+        judging.call_same(server, project, mark.one, mark.other)
 
 
 def _is_task(value: Any) -> TypeGuard[int]:

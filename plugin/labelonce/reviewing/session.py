@@ -52,7 +52,7 @@ class Review:
         self._alone, self._save, self._plan = alone, save, plan
         self._pictures: dict[TaskId, Thumbnail] = {}
         self._report: Report | None = None
-        self._judged: list[tuple[float, bool]] = []
+        self._judged: dict[TaskId, tuple[float, bool]] = {}
 
     def page(self) -> str:
         """The page as things are now; pictures that were read are not read again."""
@@ -81,7 +81,7 @@ class Review:
                 self._save(better, self._plan)
                 text = f"the plan is corrected: {self._plan.name}"
         self._judge(mark)
-        return text, advise(self._judged)
+        return text, advise(list(self._judged.values()))
 
     def _gathered(self) -> Report:
         if self._plan is None:
@@ -89,10 +89,10 @@ class Review:
         return planned(self._server, self._project, load_plan(self._plan), self._settings, self._progress)
 
     def _judge(self, mark: Mark) -> None:
-        """To make a duplicate the representative says that the two are the same; to keep says nothing."""
+        """The last word on a duplicate counts: to make it the representative says that the two are the same."""
         if mark.kind is Kind.KEEP or self._report is None:
             return
         for group in self._report.groups:
             for skip in group.skips:
                 if skip.task == mark.one and skip.similarity is not None:
-                    self._judged.append((skip.similarity, mark.kind is Kind.REPRESENTATIVE))
+                    self._judged[skip.task] = (skip.similarity, mark.kind is not Kind.DISTINCT)

@@ -66,6 +66,7 @@ def compare_new(
     tuple[Clusters, dict[int, TaskState]]
         What was found, and the standing tasks that took part.
     """
+    tasks = [replace(task, same=task.same | {*mirror.heads(sorted(map(int, task.same)))}) for task in tasks]
     images = shop.reader.read(tasks, progress)
     catalogue = catalogue_of(shop, progress)
     if catalogue is None:  # nothing can be kept on this machine: all that stand are compared
@@ -73,6 +74,7 @@ def compare_new(
     else:
         with catalogue:
             near = _near(catalogue, images, shop)
+    near = [*near, *(int(other) for task in tasks for other in task.same)]
     near = sorted({*near, *mirror.heads(near)})  # of a burst, only duplicates may be among the most similar pictures
     mine = {task.id for task in tasks}
     standing = mirror.standing([task for task in near if task not in mine])

@@ -6,6 +6,7 @@ among the others stands in its tags on the server.
     STORE.projects/KEY.sqlite3    one row for each task
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -22,31 +23,35 @@ from labelonce.tasks import Touch
 AT_ONCE = 500  # values in one query; SQLite takes 999 at least
 FIRST_RETRY = 60.0  # seconds until an image that could not be had is asked for again; each time it is twice as long
 LONGEST_RETRY = 24 * 3600.0
-VERSION = 3
+VERSION = 4
 SCHEMA = """
 CREATE TABLE about (anchor INTEGER, moment TEXT, shape TEXT);
 CREATE TABLE written (id INTEGER PRIMARY KEY);
 CREATE TABLE uncounted (annotations INTEGER, skips INTEGER, finished INTEGER);
 CREATE TABLE tasks (
-    id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, shown BLOB, stale INTEGER NOT NULL DEFAULT 0,
+    id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, shown BLOB, context TEXT, stale INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0, again REAL NOT NULL DEFAULT 0,
     annotations INTEGER NOT NULL, skips INTEGER NOT NULL, finished INTEGER NOT NULL,
     touch TEXT NOT NULL, returned INTEGER NOT NULL, own_skip INTEGER NOT NULL,
-    role TEXT NOT NULL, representative INTEGER, apart TEXT NOT NULL
+    role TEXT NOT NULL, representative INTEGER, apart TEXT NOT NULL, same TEXT NOT NULL
 );
 CREATE INDEX by_representative ON tasks (representative);
 """
-SEEN = "created_at, annotations, skips, finished, touch, returned, own_skip, role, representative, apart"
+SEEN = "created_at, annotations, skips, finished, touch, returned, own_skip, role, representative, apart, same"
 
 PUT = (
-    f"INSERT INTO tasks (id, shown, {SEEN}) VALUES ({','.join('?' * 12)}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
-    "stale = stale OR coalesce(shown <> excluded.shown, 0), shown = coalesce(excluded.shown, shown), "
+    f"INSERT INTO tasks (id, shown, context, {SEEN}) VALUES ({','.join('?' * 14)}) "  # noqa: S608
+    "ON CONFLICT (id) DO UPDATE SET stale = stale OR coalesce(shown <> excluded.shown, 0), "
+    "shown = coalesce(excluded.shown, shown), context = coalesce(excluded.context, context), "
     + ", ".join(f"{name} = excluded.{name}" for name in SEEN.split(", "))
 )
 
 # A task is undecided when it has no role yet, when another image is in its place or its own can be asked for again
 # (later than the longest pause from now is what a clock said that was wrong),
-# when people changed what a run made of it, when what a run wanted did not come about, or when nothing stands for it.
+# when people changed what a run made of it, when what a run wanted did not come about, or when nothing stands for it:
+# what shows something else beside the picture does not, unless a person called the two the same. Of two such tasks only
+# one is to be labelled.
+LABELLED = ",".join(f"'{role}'" for role in STANDING)
 UNDECIDED = f"""
 SELECT t.id FROM tasks t LEFT JOIN tasks r ON r.id = t.representative WHERE
     t.role = '' OR t.stale OR (t.tries AND t.again NOT BETWEEN :now AND :now + {LONGEST_RETRY})
@@ -56,7 +61,13 @@ SELECT t.id FROM tasks t LEFT JOIN tasks r ON r.id = t.representative WHERE
     OR (t.role = '{Role.DUPLICATE.value}' AND (
         t.touch <> '{Touch.NONE.value}' OR (:skips AND NOT (t.own_skip AND t.finished))
         OR r.id IS NULL OR r.own_skip OR r.stale OR r.touch = '{Touch.SKIPPED.value}'
-        OR r.role = '{Role.DUPLICATE.value}' OR ' ' || t.apart || ' ' LIKE '% ' || r.id || ' %'))
+        OR r.role = '{Role.DUPLICATE.value}' OR ' ' || t.apart || ' ' LIKE '% ' || r.id || ' %'
+        OR (coalesce(r.context <> t.context, 0) AND r.same = '[]'
+            AND NOT EXISTS (SELECT 1 FROM tasks s WHERE s.representative = r.id AND s.same <> '[]'))))
+    OR (t.same <> '[]' AND t.touch = '{Touch.NONE.value}' AND t.role IN ({LABELLED}) AND NOT t.tries AND EXISTS (
+        SELECT 1 FROM json_each(t.same) said JOIN tasks s ON s.id = said.value
+        WHERE s.role IN ({LABELLED}) AND NOT s.tries AND NOT s.own_skip AND s.touch <> '{Touch.SKIPPED.value}'
+        AND (s.id < t.id OR s.touch <> '{Touch.NONE.value}')))
 ORDER BY t.id
 """  # noqa: S608
 
@@ -78,11 +89,14 @@ class Seen:
     Parameters
     ----------
     shown
-        Hash of what it shows and asks, by its data; None where that was not read.
+        Hash of what it shows, by its data; None where that was not read.
+    context
+        `Task.context`; None where that was not read.
     """
 
     state: TaskState
     shown: bytes | None = None
+    context: str | None = None
 
 
 class Mirror(AbstractContextManager["Mirror"]):
@@ -230,9 +244,8 @@ class Mirror(AbstractContextManager["Mirror"]):
 
     def standing(self, tasks: Sequence[int]) -> list[int]:
         """Those of some tasks that were left to be labelled and may stand for others, ascending."""
-        roles = ",".join(f"'{role}'" for role in STANDING)
         query = (
-            f"SELECT id FROM tasks WHERE role IN ({roles}) AND NOT stale AND NOT own_skip "  # noqa: S608
+            f"SELECT id FROM tasks WHERE role IN ({LABELLED}) AND NOT stale AND NOT own_skip "  # noqa: S608
             f"AND touch <> '{Touch.SKIPPED.value}' AND id IN"
         )
         return sorted(task for (task,) in self._among(query, tasks))
@@ -293,6 +306,7 @@ def _row(one: Seen) -> tuple[int | str | bytes | None, ...]:
     return (
         state.id,
         one.shown,
+        one.context,
         state.created_at,
         state.annotations,
         state.foreign_skips + (state.own_skip is not None),
@@ -303,6 +317,7 @@ def _row(one: Seen) -> tuple[int | str | bytes | None, ...]:
         str(state.marks.get(marks.ROLE, "")),
         int(standing_in) if isinstance(standing_in, int | float) else None,
         " ".join(map(str, sorted(state.distinct))),
+        json.dumps(sorted(state.same)),
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
-from itertools import chain
 from typing import Any
 
 from labelonce.errors import ServerError
@@ -77,8 +76,9 @@ def _seen(project: Project, state: TaskState, data: Mapping[str, Any]) -> Seen:
         images: Sequence[str] = project.images(data)
     except ValueError:
         images = ()
-    text = chain(images, [project.context(data)])
-    return Seen(state, sha256("\0".join(text).encode(errors="surrogateescape")).digest()[:16])
+    context = project.context(data)
+    text = "\0".join([*images, context])
+    return Seen(state, sha256(text.encode(errors="surrogateescape")).digest()[:16], context)
 
 
 def _counts(server: Server, project: Project) -> Counts:

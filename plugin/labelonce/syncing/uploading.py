@@ -29,6 +29,7 @@ NOT_YET = 1 << 62  # files have numbers from here on, above those of all tasks
 FILES = 50  # in one request
 BYTES = 50_000_000
 TRIES = 3  # of an upload whose answers get lost
+SHOWN = 5  # variables that a message names
 SAME = "same pixels"
 
 
@@ -117,9 +118,10 @@ def upload(
         The server failed. Run it again: it continues.
     """
     if len(project.fields) != 1 or project.fields[0].is_list or project.context_keys:
+        more = "".join(f", ${key}" for key in project.context_keys[:SHOWN])
         raise UnsupportedProject(
-            "A task of this project is more than one image, so that files alone do not make tasks. Import its tasks in "
-            "Label Studio, and run labelonce sync."
+            f"A task of this project shows more than one image{more}, so that files alone do not make tasks. "
+            "Import its tasks in Label Studio, and run labelonce sync."
         )
     files = _Files(folder, source_of(server, project, settings, progress), settings)
     send = importer(server, project, files.folder, files.sample(), settings)

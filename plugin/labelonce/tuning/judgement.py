@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from labelonce import embedding
 from labelonce.errors import ConfigurationError
 from labelonce.judge import Judge
-from labelonce.levels import LEVELS, Rules, level_for, rules_from
+from labelonce.levels import EQUAL, LEVELS, Rules, level_of, rules_from
 from labelonce.pipeline import ROUNDING, reader_of, threshold_of
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
 from labelonce.settings import Settings
 from labelonce.sources.base import Source
 from labelonce.store import Store
-from labelonce.tasks import Task
+from labelonce.tasks import Task, shown_apart
 from labelonce.threads import cores, threads
 from labelonce.verification import Verdict
 
@@ -160,10 +160,16 @@ def look(path: Path, judgements: Sequence[Judgement], source: Source, settings: 
     Raises
     ------
     ConfigurationError
-        Names are not those of tasks; the text says which, and in which lines.
+        Names are not those of tasks; the text says which, and in which lines. Or only equal pixels count.
     LabelOnceError
         As in `make_plan`.
     """
+    level = level_of(settings, source.controls).name
+    if settings.verifies and level == EQUAL:
+        raise ConfigurationError(
+            "This project compares pictures with each other: only equal pixels count, which no threshold changes. "
+            "To see what a level would do all the same, give it with --level."
+        )
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
     named = _named(path, judgements, source.tasks())
     tasks = sorted({task.id: task for task in named.values()}.values(), key=lambda task: task.id)
@@ -201,13 +207,9 @@ def look(path: Path, judgements: Sequence[Judgement], source: Source, settings: 
             **dict.fromkeys(rules, threshold_of(settings, embedder)),
             NONE: threshold_of(replace(settings, verify="none"), embedder),
         },
-        level=_level(settings, source) if settings.verifies else NONE,
+        level=level if settings.verifies else NONE,
         left_out=tuple((one, outcome) for one, outcome in compared if isinstance(outcome, str)),
     )
-
-
-def _level(settings: Settings, source: Source) -> str:
-    return level_for(source.controls)[0] if settings.level == "auto" else settings.level
 
 
 def _named(path: Path, judgements: Sequence[Judgement], tasks: Iterable[Task]) -> dict[str, Task]:
@@ -234,7 +236,7 @@ def _why_not(left: Task, right: Task, images: KnownImages) -> str | None:
     if left.id == right.id:
         return "both names are of one task"
     if left.context != right.context:
-        return "what else is labelled in these tasks differs, so that they are never duplicates"
+        return f"{shown_apart(left.context, right.context)}, so that they are never duplicates"
     if len(left.images) != len(right.images):
         return "these tasks have different numbers of images, so that they are never duplicates"
     return None

@@ -23,6 +23,7 @@ from labelonce.tuning.doubt import Doubt, doubtful, unverified
 from labelonce.tuning.steps import Step, skipped, thresholds, within
 from labelonce.verification import Verdict
 from labelonce.verifier import Verifier
+from labelonce.words import joined, joined_labels
 
 Rows = NDArray[np.int64]
 
@@ -154,7 +155,9 @@ class _Trial:
             min_samples=self._min_samples,
             weight=self._weight,
         )
+        labels = joined_labels(labels, self._found.said)
         chosen = represent(labels, matches.pairs, self._found.preference, self._method)
+        chosen, _ = joined(chosen, self._found.said, self._found.preference)
         return labels, chosen, skipped(labels, chosen, self._free, self._found.preference.kept)
 
 
