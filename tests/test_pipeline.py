@@ -306,7 +306,7 @@ def test_the_level_follows_the_labelling_configuration_or_the_user(files, settin
         ((), "near", "no labelling configuration", 0),
         (("RectangleLabels",), "near", "RectangleLabels", 0),
         (("RectangleLabels", "Choices"), "near", "RectangleLabels", 0),
-        (("Choices",), "near", "Choices", 0),
+        (("Choices",), "near", "Choices", 0),  # a pair alone is not proven to be one moment
         (("Pairwise",), "equal", "Pairwise", 0),
     ):
         found = made(controls)
@@ -437,3 +437,21 @@ def test_thresholds_reach_the_decision(files, settings):
     strict = plan(files, settings, verify="geometry", eps="60%", min_overlap=99.0)
     assert strict.count(Role.DUPLICATE) == 0
     assert strict.settings["thresholds"]["overlap"] == 0.99
+
+
+def test_what_is_proven_to_be_one_moment_is_joined_where_whole_images_are_judged(settings):
+    image = texture(1, SIDE)
+    frames = {
+        f"PXL_20240601_151241{100 * number}.png": encoded(
+            with_patch(image, (60 + 40 * number, 60, 110 + 40 * number, 110))
+        )
+        for number in range(1, 3)
+    }
+    source = MemorySource(frames)
+    chosen = replace(settings, verify="geometry", eps="60%")
+    assert make_plan(source, chosen, QUIET).count(Role.DUPLICATE) == 0
+    source.controls = ("Choices",)
+    found = make_plan(source, chosen, QUIET)
+    (skipped,) = [one for one in found.decisions if one.role is Role.DUPLICATE]
+    assert skipped.reason == "taken 0.1 s apart by one camera"
+    assert make_plan(source, chosen, QUIET) == found

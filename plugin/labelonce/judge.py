@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from labelonce.features import Features
 from labelonce.images.views import VIEWS
 from labelonce.levels import Rules
+from labelonce.moments import Step, step_of
 from labelonce.reading import KnownImages, Reader
 from labelonce.verification import Rgb, Verdict, verify
 
@@ -47,14 +48,22 @@ class Judge:
         a, b = self._features(one), self._features(other)
         if a is None or b is None:  # gone since it was read
             return Verdict(False, NO_FEATURES, 100 * similarity)
+        return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules, partial(self._both, one, other, view))
 
-        def pictures() -> tuple[Rgb, Rgb] | None:
-            first, second = self._pictures(one), self._pictures(other)
-            if first is None or second is None:
-                return None
-            return first, VIEWS[view](second) if view else second
+    def step(self, one: int, other: int, near: Rules, scene: Rules) -> Step | None:
+        """How the pictures of two rows differ that `scene` joins; see `moments.step_of`."""
+        a, b = self._features(one), self._features(other)
+        if a is None or b is None:  # gone since it was read
+            return None
+        similarity = float(self._images.vectors[one] @ self._images.vectors[other])
+        return step_of(a, b, similarity, near, scene, partial(self._both, one, other, ""))
 
-        return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules, pictures)
+    def _both(self, one: int, other: int, view: str) -> tuple[Rgb, Rgb] | None:
+        """The pictures of two rows for the fine look; None where one cannot be had."""
+        first, second = self._pictures(one), self._pictures(other)
+        if first is None or second is None:
+            return None
+        return first, VIEWS[view](second) if view else second
 
     def _load(self, row: int) -> Features | None:
         content = self._reader.features(self._images, row)

@@ -65,6 +65,16 @@ class Step:
     corners: int
     share: float
 
+    def __str__(self) -> str:
+        """All of it, so that `parse` reads the same."""
+        return f"{self.change!r} {self.agreement!r} {self.corners} {self.share!r}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Step":
+        """Read what `str` wrote."""
+        change, agreement, corners, share = text.split()
+        return cls(float(change), float(agreement), int(corners), float(share))
+
     def within(self, limits: "Step") -> bool:
         """Whether it is no larger than another one, and its corners prove as much."""
         return (

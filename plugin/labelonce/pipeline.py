@@ -13,7 +13,7 @@ from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.images.views import views_of
-from labelonce.levels import Level, Rules, level_of, rules_from
+from labelonce.levels import SCENE, Level, Rules, level_of, rules_from
 from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
 from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role, by_word
@@ -118,6 +118,8 @@ class Workshop:
 
     Parameters
     ----------
+    rules, proven
+        The thresholds, and looser ones for pairs that are proven to be of one moment; None where that is not asked.
     level
         What counts as the same, and why.
     threshold
@@ -130,6 +132,7 @@ class Workshop:
     store: Store
     reader: Reader
     rules: Rules
+    proven: Rules | None
     level: Level
     threshold: float
 
@@ -153,7 +156,8 @@ class Workshop:
             advance(len(nodes))
         preference = _preference(nodes, images)
         if settings.verifies:
-            verifier = Verifier(self.store, self.reader, images, model=self.embedder.identity, rules=self.rules)
+            model = self.embedder.identity
+            verifier = Verifier(self.store, self.reader, images, model=model, rules=self.rules, proven=self.proven)
             every = every or settings.chosen_representatives != "cover" or settings.min_samples > 2
             matches = verifier.verify(proposed, nodes, preference, progress, every=every)
         else:
@@ -204,12 +208,14 @@ def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator
     """
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
     level = level_of(settings, source.controls)
-    rules = rules_from(settings, level.name, similarity=embedder.similarity, strict=embedder.strict_similarity)
+    limits = {"similarity": embedder.similarity, "strict": embedder.strict_similarity}
+    rules = rules_from(settings, level.name, **limits)
+    proven = rules_from(settings, SCENE, **limits) if level.moments else None
     store = Store(settings.store_path, progress)
     try:
         reader = reader_of(source, embedder, store, settings)
         threshold = threshold_of(settings, embedder)
-        yield Workshop(source, settings, embedder, store, reader, rules, level, threshold)
+        yield Workshop(source, settings, embedder, store, reader, rules, proven, level, threshold)
     finally:
         store.close()
 

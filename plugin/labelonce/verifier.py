@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from hashlib import sha256
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from labelonce.features import FEATURES_VERSION
 from labelonce.judge import NO_FEATURES, Judge
 from labelonce.levels import Rules
 from labelonce.matching import Matches, Node, Proposals
+from labelonce.moments import Moments, Step
 from labelonce.neighbours import Pairs
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
+from labelonce.stamps import stamp_of
 from labelonce.store import Store
 from labelonce.threads import cores, threads
 from labelonce.verification import NO_PICTURES, VERIFICATION_VERSION
@@ -162,14 +164,28 @@ class Verifier:
         Identity of the embedder, whose similarity is part of the verdict.
     rules
         The thresholds.
+    proven
+        Looser thresholds, for pairs that are proven to be of one moment; None where nothing is joined by that.
     """
 
-    def __init__(self, store: Store, reader: Reader, images: KnownImages, *, model: str, rules: Rules) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reader: Reader,
+        images: KnownImages,
+        *,
+        model: str,
+        rules: Rules,
+        proven: Rules | None = None,
+    ) -> None:
         self._store = store
         self._images = images
         self._rules = rules
+        self._proven = proven
+        self._moments: Moments | None = None
         shown = f"{VERIFICATION_VERSION}/{FEATURES_VERSION}/{model}/{rules}"
         self._key = sha256(shown.encode()).hexdigest()[:16]
+        self._step_key = sha256(f"{shown}/{proven}".encode()).hexdigest()[:16]
         self._judge = Judge(reader, images, FEATURES_IN_MEMORY)
 
     def verify(
@@ -182,6 +198,8 @@ class Verifier:
         every
             Check all pairs, not only those that representatives need.
         """
+        if self._proven is not None:
+            self._moments = self._moments_of(proposed, nodes, self._proven, progress)
         pairs = proposed.pairs
         reasons: dict[int, str] = {}
         with progress.stage("Verifying pairs", len(pairs.left)) as advance:
@@ -199,6 +217,46 @@ class Verifier:
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         return Matches(kept, tuple(reasons[number] for number in np.flatnonzero(passed).tolist()))
+
+    def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
+        """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
+        records, origins = self._images.records, self._images.origins
+        stamps = [
+            stamp_of(location, record.captured, (record.width, record.height))
+            for record, (_, location) in zip(records, origins, strict=True)
+        ]
+        asked: dict[int, set[int]] = {}
+        sides = proposed.pairs.left.tolist(), proposed.pairs.right.tolist()
+        for number, (left, right) in enumerate(zip(*sides, strict=True)):
+            if number not in proposed.views:  # a film is not turned within
+                for one, other in zip(nodes[left].rows, nodes[right].rows, strict=True):
+                    asked.setdefault(min(one, other), set()).add(max(one, other))
+        steps: dict[tuple[int, int], Step] = {}
+        with progress.stage("Looking for moments", len(asked)) as advance, threads(cores(), "moments") as pool:
+            for found in pool.map(self._steps, asked, asked.values(), repeat(proven)):
+                steps.update(found)
+                advance(1)
+        return Moments(stamps, steps)
+
+    def _steps(self, one: int, others: set[int], proven: Rules) -> dict[tuple[int, int], Step]:
+        """The steps between the picture of a row and others, from remembered ones where there are some."""
+        steps, fresh = {}, []
+        records = self._images.records
+        known: dict[str, dict[str, tuple[bool, str]]] = {}
+        for other in others - {one}:
+            a, b = sorted((records[one].pixels, records[other].pixels))
+            if a not in known:
+                known[a] = self._store.verdicts(a, self._step_key)
+            if b not in known[a]:
+                found = self._judge.step(one, other, self._rules, proven)
+                known[a][b] = found is not None, str(found or "")
+                fresh.append((a, b, *known[a][b]))
+            accepted, text = known[a][b]
+            if accepted:
+                steps[one, other] = Step.parse(text)
+        if fresh:
+            self._store.put_verdicts(self._step_key, fresh)
+        return steps
 
     def _by_node(
         self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
@@ -237,7 +295,12 @@ class Verifier:
                     return False, NO_FEATURES
                 known[key, a][b] = found
                 fresh.setdefault(key, []).append((a, b, *found))
-            return known[key, a][b]
+            accepted, why = known[key, a][b]
+            if not accepted and self._moments is not None and not view:
+                evidence = self._moments.evidence(one, other)
+                if evidence is not None:
+                    return True, str(evidence)
+            return accepted, why
 
         reasons: list[tuple[int, str | None]] = []
         for number in numbers.tolist():
