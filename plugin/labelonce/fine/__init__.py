@@ -20,7 +20,7 @@ from labelonce.fine.colour import recoloured
 from labelonce.fine.laying import Box, Mask, Plane, Rgb, gray, lay, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
-from labelonce.fine.structure import Differing, differing
+from labelonce.fine.structure import VISIBLE, Differing, differing
 from labelonce.geometry import Transform
 
 EVIDENCE = 60.0  # of one region, above which it differs; see `structure`
@@ -29,6 +29,7 @@ COARSE = 4  # times smaller: soft things of little contrast are seen there
 LEAST_COARSE = 48  # pixels of the shorter side
 LEAST_OVERLAP = 100  # pixels
 MOST_BOXES = 50
+UNMOVED = 1e-3  # pixels
 
 __all__ = ["COLOUR", "EVIDENCE", "Box", "Difference", "look", "rescaled"]
 
@@ -69,6 +70,8 @@ def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
     transform
         (2, 3) float64. From pixels of `b` to pixels of `a`, to within a few pixels.
     """
+    if _plain_copy(a, b, transform):
+        return Difference(0.0, 0.0)
     laid = lay(a, b, transform)
     inside = without_rim(laid.inside)
     for one in (laid.a, laid.b):
@@ -76,23 +79,37 @@ def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return Difference(np.inf, 0.0)
     one, other = in_one_light(laid.a, laid.b, inside)
+    structure = _structure(*equally_sharp(gray(one), gray(other), inside), inside, laid.scale)
+    if structure.regions is not None:
+        boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
+        return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
     colour = recoloured(one, other, inside)
-    planes = equally_sharp(gray(one), gray(other), inside)
-    structure = differing(planes[0], planes[1], inside, EVIDENCE * laid.scale)
-    if structure.evidence <= EVIDENCE and min(inside.shape) >= COARSE * LEAST_COARSE:
-        coarse = _coarse(planes[0], planes[1], inside)
-        structure = max(structure, coarse, key=lambda found: found.evidence)
-    found = structure.evidence / (EVIDENCE * laid.scale), colour.share / (COLOUR * laid.scale)
-    boxes: list[Box] = []
-    if found[0] > 1 and structure.regions is not None:
-        boxes += laid.boxes(np.asarray(structure.regions > 0, np.uint8))
-    if found[1] > 1 and colour.regions is not None:
-        boxes += laid.boxes(colour.regions)
-    return Difference(*found, tuple(boxes[:MOST_BOXES]))
+    share = colour.share / (COLOUR * laid.scale)
+    boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
+    return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))
 
 
-def _coarse(a: Plane, b: Plane, inside: Mask) -> Differing:
-    """What is too soft for small windows."""
-    size = inside.shape[1] // COARSE, inside.shape[0] // COARSE
-    small = [np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (a, b, inside)]
-    return differing(small[0].astype(np.float32), small[1].astype(np.float32), small[2].astype(np.uint8), EVIDENCE)
+def _plain_copy(a: Rgb, b: Rgb, transform: Transform) -> bool:
+    """Whether pictures of one size agree as they lie, so closely that nothing of them can differ."""
+    if a.shape != b.shape or np.abs(transform - np.eye(2, 3)).max() > UNMOVED:
+        return False
+    difference = cv2.absdiff(a, b)
+    red, green, blue = cv2.split(difference)
+    strongest = cv2.max(cv2.max(red, green), blue)
+    if float(cv2.blur(strongest, (3, 3)).max()) > 3 * VISIBLE:
+        return False
+    squared = cv2.multiply(strongest, strongest, dtype=cv2.CV_32F)
+    return float(cv2.blur(squared, (5, 5)).max()) < VISIBLE**2
+
+
+def _structure(a: Plane, b: Plane, inside: Mask, scale: float) -> Differing:
+    """Where structure differs: first what is too soft for small windows, in pictures that are smaller."""
+    coarse = Differing()
+    if min(inside.shape) >= COARSE * LEAST_COARSE:
+        size = inside.shape[1] // COARSE, inside.shape[0] // COARSE
+        small = [np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (a, b, inside)]
+        planes = small[0].astype(np.float32), small[1].astype(np.float32)
+        coarse = differing(*planes, small[2].astype(np.uint8), EVIDENCE)
+        if coarse.regions is not None:
+            return coarse
+    return max(coarse, differing(a, b, inside, EVIDENCE * scale), key=lambda found: found.evidence)

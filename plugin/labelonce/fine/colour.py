@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from labelonce.fine.laying import Mask, Plane, Rgb
 
-LONG_SIDE = 320  # pixels at which colours are compared; JPEG keeps them at half the resolution anyway
-SOFT = 1.5  # pixels, standard deviation
+LONG_SIDE = 240  # pixels at which colours are compared; JPEG keeps them at half the resolution anyway
+SOFT = 1.2  # pixels, standard deviation
 GAINS = (0.85, 1.18)  # of each channel: white balance
 OFFSETS = (-10.0, 10.0)  # grey levels of each channel
 HUE = 14.0  # levels of a or b of Lab that are another colour

@@ -105,7 +105,8 @@ def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
         b = np.asarray(cv2.resize(b, size, interpolation=cv2.INTER_AREA), np.uint8)
         transform = rescaled(transform, (1, 1), (size[0] / before[1], size[1] / before[0]))
     if refined:
-        transform = _refined(gray(a), gray(b), transform)
+        large = max(a.shape) > ENLARGED_TO
+        transform = (_refined if large else _stepped)(gray(a), gray(b), transform)
     height, width = a.shape[:2]
     whole = np.ones(b.shape[:2], np.uint8)
     inside = np.asarray(cv2.warpAffine(whole, transform, (width, height), flags=cv2.INTER_NEAREST), np.uint8)
@@ -133,19 +134,25 @@ def _enlarging(factor: tuple[float, float]) -> NDArray[np.float64]:
 def _refined(a: Plane, b: Plane, transform: Transform) -> Transform:
     """The transform, a few pixels better; as it was where that cannot be found out.
 
-    Where the pictures are large it is found in small ones first, so that it may be farther off.
+    From small pictures to larger ones, so that it may be far off; half the resolution is fine enough.
     """
-    long_side = max(a.shape)
-    if long_side > 2 * ENLARGED_TO:
-        smaller = [
+    if max(a.shape) > ENLARGED_TO and min(*a.shape, *b.shape) > 1:
+        halves = [
             np.asarray(cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
             for one in (a, b)
         ]
         ratios = [
-            (s.shape[1] / one.shape[1], s.shape[0] / one.shape[0]) for s, one in zip(smaller, (a, b), strict=True)
+            (half.shape[1] / one.shape[1], half.shape[0] / one.shape[0])
+            for half, one in zip(halves, (a, b), strict=True)
         ]
-        coarse = _refined(smaller[0], smaller[1], rescaled(transform, *ratios))
-        transform = rescaled(coarse, *((1 / x, 1 / y) for x, y in ratios))
+        found = _refined(halves[0], halves[1], rescaled(transform, *ratios))
+        return rescaled(_stepped(halves[0], halves[1], found), *((1 / x, 1 / y) for x, y in ratios))
+    return transform
+
+
+def _stepped(a: Plane, b: Plane, transform: Transform) -> Transform:
+    """Gauss-Newton steps until they are small."""
+    long_side = max(a.shape)
     soft_a, soft_b = (np.asarray(cv2.GaussianBlur(one, (0, 0), 1.0), np.float32) for one in (a, b))
     x, y = _strong(soft_a)
     if len(x) < LEAST_POINTS:

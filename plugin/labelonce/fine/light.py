@@ -13,7 +13,7 @@ from labelonce.fine.laying import Mask, Plane, Rgb, gray
 GAMMAS = (0.6, 0.75, 0.87, 1.0, 1.15, 1.33, 1.66)
 GAINS = (0.6, 1.6)
 OFFSETS = (-45.0, 45.0)  # grey levels
-SAMPLES = 1500  # places that the curve is fitted to
+SAMPLES = 1000  # places that the curve is fitted to
 ROUNDS = 4
 EXPLAINED = 1.0  # grey levels that are left on the average: no better curve is sought
 CLIPPED = (4, 251)  # grey levels: what lies beyond says little about the light

@@ -26,9 +26,10 @@ LOST = 0.45  # share of the structure of the steepest third that is residual: be
 TIMES = 4.0  # the residual that copying leaves, from which on a place differs
 MOST = 20.0  # times that: a place has no more say than this
 SHIFT = 1.0  # pixels that a region may lie beside its counterpart
+CERTAIN = 8.0  # times the limit, from which on no shift is tried
 REGIONS = 8  # that are looked at again, shifted; more of them are no accident
 CELLS = 12  # parts of the places by steepness, for reading the noise
-_SAMPLES = 20_000
+_SAMPLES = 8000
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,11 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float) -> Differing:
     residual, structure = _compared(a, b)
     steep_a, steep_b = _steepness(a), _steepness(b)
     seen = core > 0
-    noise, shake, lost = _copying(residual[seen], structure[seen], ((steep_a + steep_b) / np.float32(2))[seen])
+    step = max(1, round((seen.size / _SAMPLES) ** 0.5))
+    some = np.s_[::step, ::step]
+    sample = seen[some] if seen[some].any() else np.ones_like(seen[some])
+    steep = (steep_a[some] + steep_b[some])[sample] / np.float32(2)
+    noise, shake, lost = _copying(residual[some][sample], structure[some][sample], steep)
     if lost:
         return Differing(np.inf, np.asarray(core, np.int32), lost=True)
     explained = TIMES * (noise + (shake + SHAKE) * _window(np.minimum(steep_a, steep_b)))
@@ -96,7 +101,7 @@ def _regions(a: Plane, b: Plane, above: Plane, explained: Plane, limit: float) -
     kept: list[int] = []
     left = 0.0
     for number in strong:
-        if len(kept) < REGIONS:
+        if sums[number] < CERTAIN * limit and len(kept) < REGIONS:
             sums[number] = _shifted(a, b, explained, label == number, stats[number])
         if sums[number] > limit:
             kept.append(number)
@@ -152,8 +157,6 @@ def _copying(
 
     Medians of the places by their steepness: what differs in some of them has no say.
     """
-    thin = max(1, len(residual) // _SAMPLES)
-    residual, structure, steep = residual[::thin], structure[::thin], steep[::thin]
     order = np.argsort(steep, kind="stable")
     parts = [part for part in np.array_split(order, CELLS) if len(part)]
     medians = np.array([np.median(residual[part]) for part in parts])
