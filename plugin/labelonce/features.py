@@ -92,6 +92,11 @@ class Features:
         tiny -= tiny.mean()
         return np.asarray(tiny / max(float(np.linalg.norm(tiny)), 32.0), np.float32)
 
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing in the thumbnail but one tone."""
+        return float(np.linalg.norm(self.sketch)) < 0.5
+
     @cached_property
     def photographic(self) -> bool:
         """Whether it looks like a photograph: little of it is perfectly plain, and more than a trace is coloured.

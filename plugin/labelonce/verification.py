@@ -153,7 +153,8 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
     Plain grounds agree with each other, so the embedding has to agree too, and nothing may differ: a picture in which
     much has changed needs corners that prove it to be the same view.
     """
-    if percent < 100 * rules.similarity or float(a.sketch @ b.sketch) < SKETCH:
+    plain = a.plain and b.plain  # of one tone each: colours are for the fine look
+    if not plain and (percent < 100 * rules.similarity or float(a.sketch @ b.sketch) < SKETCH):
         return None
     alignment = fill(a, b)
     if alignment is None:

@@ -23,7 +23,7 @@ from labelonce.fine.rim import filled, without_rim
 from labelonce.fine.structure import VISIBLE, Differing, differing
 from labelonce.geometry import Transform
 
-EVIDENCE = 60.0  # of one region, above which it differs; see `structure`
+EVIDENCE = 100.0  # of one region, above which it differs; see `structure`
 COLOUR = 0.002  # share of the overlap, above which another colour tells pictures apart
 COARSE = 4  # times smaller: soft things of little contrast are seen there
 LEAST_COARSE = 48  # pixels of the shorter side
@@ -83,7 +83,7 @@ def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
     if structure.regions is not None:
         boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
         return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
-    colour = recoloured(one, other, inside)
+    colour = recoloured(one, other, inside, (laid.a, laid.b))
     share = colour.share / (COLOUR * laid.scale)
     boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
     return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))

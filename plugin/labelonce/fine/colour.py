@@ -16,7 +16,8 @@ SOFT = 1.2  # pixels, standard deviation
 GAINS = (0.85, 1.18)  # of each channel: white balance
 OFFSETS = (-10.0, 10.0)  # grey levels of each channel
 HUE = 14.0  # levels of a or b of Lab that are another colour
-SHADE = 34.0  # levels of L of Lab that are another shade
+SHADE = 26.0  # levels of L of Lab that are another shade
+OWN_SHADE = 12.0  # the same between a picture and its greyscale copy, without any correction of the light
 MONOCHROME = 4.0  # levels of a or b up to which a picture is without colour
 THIN = 3  # pixels: what is thinner is an edge that lies beside its counterpart
 _SAMPLES, _ROUNDS = 2000, 3
@@ -38,7 +39,7 @@ class Recoloured:
     regions: NDArray[np.uint8] | None = None
 
 
-def recoloured(a: Rgb, b: Rgb, inside: Mask) -> Recoloured:
+def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured:
     """Find the regions of another colour of two pictures on one grid and in one light.
 
     A greyscale copy has the shades of the coloured picture, in its own light: nothing else is asked of its colours,
@@ -50,6 +51,8 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask) -> Recoloured:
         (h, w, 3) uint8 RGB.
     inside
         (h, w) uint8, 1 where both have pixels.
+    own
+        The pictures in their own light.
     """
     scale = min(1.0, LONG_SIDE / max(inside.shape))
     size = max(1, round(inside.shape[1] * scale)), max(1, round(inside.shape[0] * scale))
@@ -63,9 +66,13 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask) -> Recoloured:
     shade, green, blue = cv2.split(cv2.absdiff(lab_a, lab_b))
     hue = cv2.max(green, blue)
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
-    if gray_a != gray_b and _colourful(lab_b if gray_a else lab_a, seen):
-        hue = np.zeros_like(hue)
-    differs = np.asarray(((hue > HUE) | (shade > SHADE)) & seen, np.uint8)
+    most = SHADE
+    if gray_a != gray_b:
+        first, second = (_lab(_soft(rgb, size)) for rgb in own)
+        shade, most = cv2.absdiff(first, second)[..., 0], OWN_SHADE
+        if _colourful(second if gray_a else first, seen):
+            hue = np.zeros_like(hue)
+    differs = np.asarray(((hue > HUE) | (shade > most)) & seen, np.uint8)
     differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8)), np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(differs)
     if count < 2:

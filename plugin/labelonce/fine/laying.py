@@ -105,8 +105,7 @@ def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
         b = np.asarray(cv2.resize(b, size, interpolation=cv2.INTER_AREA), np.uint8)
         transform = rescaled(transform, (1, 1), (size[0] / before[1], size[1] / before[0]))
     if refined:
-        large = max(a.shape) > ENLARGED_TO
-        transform = (_refined if large else _stepped)(gray(a), gray(b), transform)
+        transform = _refined(gray(a), gray(b), transform)
     height, width = a.shape[:2]
     whole = np.ones(b.shape[:2], np.uint8)
     inside = np.asarray(cv2.warpAffine(whole, transform, (width, height), flags=cv2.INTER_NEAREST), np.uint8)
@@ -134,20 +133,19 @@ def _enlarging(factor: tuple[float, float]) -> NDArray[np.float64]:
 def _refined(a: Plane, b: Plane, transform: Transform) -> Transform:
     """The transform, a few pixels better; as it was where that cannot be found out.
 
-    From small pictures to larger ones, so that it may be far off; half the resolution is fine enough.
+    In large pictures it is found in small ones first, so that it may be farther off.
     """
-    if max(a.shape) > ENLARGED_TO and min(*a.shape, *b.shape) > 1:
+    if max(a.shape) > 2 * ENLARGED_TO and min(*a.shape, *b.shape) > 1:
         halves = [
             np.asarray(cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
             for one in (a, b)
         ]
         ratios = [
-            (half.shape[1] / one.shape[1], half.shape[0] / one.shape[0])
-            for half, one in zip(halves, (a, b), strict=True)
+            (half.shape[1] / x.shape[1], half.shape[0] / x.shape[0]) for half, x in zip(halves, (a, b), strict=True)
         ]
         found = _refined(halves[0], halves[1], rescaled(transform, *ratios))
-        return rescaled(_stepped(halves[0], halves[1], found), *((1 / x, 1 / y) for x, y in ratios))
-    return transform
+        transform = rescaled(found, *((1 / x, 1 / y) for x, y in ratios))
+    return _stepped(a, b, transform)
 
 
 def _stepped(a: Plane, b: Plane, transform: Transform) -> Transform:
