@@ -56,14 +56,13 @@ def _transform(found: Likeness, looks: tuple[Look, Look], first: Rgb, second: Rg
     if looks[0].pixels == looks[1].pixels and not found.view:
         return np.eye(2, 3)
     verdict = found.verdict
-    features = looks[0].features(), looks[1].features()
-    if verdict is None or verdict.transform is None or verdict.change is None or None in features:
+    one, other = (each.features() for each in looks)
+    if verdict is None or verdict.transform is None or verdict.change is None or one is None or other is None:
         return None
-    smalls = [one.seen(VIEWS[found.view]).small if found.view and place else one.small
-              for place, one in enumerate(features) if one is not None]  # fmt: skip
+    held = other.seen(VIEWS[found.view]) if found.view else other
     ratios = [
-        (rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0])
-        for rgb, small in zip((first, second), smalls, strict=True)
+        (rgb.shape[1] / each.small.shape[1], rgb.shape[0] / each.small.shape[0])
+        for rgb, each in ((first, one), (second, held))
     ]
     return rescaled(verdict.transform, *ratios)
 
