@@ -45,7 +45,7 @@ def test_no_nodes_and_no_pairs():
     proposed = propose([], known([], {}), 0.5, NeighbourSearch())
     assert (len(proposed.pairs.left), proposed.views) == (0, {})
     pairs = proposed.pairs
-    assert accept_all(pairs) == Matches(pairs, ())
+    assert accept_all(pairs) == Matches(pairs, (), ())
 
 
 def test_a_view_is_proposed_where_it_looks_more_alike():
@@ -66,7 +66,7 @@ def test_a_view_is_proposed_where_it_looks_more_alike():
 
 def test_what_is_found_of_a_pair():
     left, right = np.array([0, 0, 2]), np.array([1, 3, 3])
-    matches = Matches(Pairs(left, right, np.array([0.5, 0.75, 1], np.float32)), ("a", "b", "c"))
-    expected = [(0.5, "a"), (0.75, "b"), (1.0, "c"), (1.0, "c"), None, None, None, None]
+    matches = Matches(Pairs(left, right, np.array([0.5, 0.75, 1], np.float32)), ("a", "b", "c"), (0.0, None, 0.5))
+    expected = [(0.5, "a", 0.0), (0.75, "b", None), (1.0, "c", 0.5), (1.0, "c", 0.5), None, None, None, None]
     pairs = ((0, 1), (3, 0), (2, 3), (3, 2), (1, 2), (1, 3), (3, 4), (0, 2))
     assert [matches.find(*pair) for pair in pairs] == expected

@@ -16,6 +16,7 @@ from PIL import Image
 
 from browser import browser  # noqa: F401 - a fixture
 from labelonce.errors import ImageUnreadable
+from labelonce.images.decoding import decode
 from labelonce.reporting import charts
 from labelonce.reporting.content import Choice, Group, Period, Report, Skip
 from labelonce.reporting.page import BARE, divided, render
@@ -55,9 +56,13 @@ def group(number: int, *similarities: float | None) -> Group:
 GROUPS = (group(1, 70.0), group(2, 80.0, 85.0, 99.0), group(3, 90.0), group(4, None))
 
 
+def small_of(data: bytes, edge: int, max_pixels: int) -> Thumbnail:
+    return thumbnail(decode(data, max_pixels=max_pixels), edge, len(data))
+
+
 @cache
 def small(seed: int) -> Thumbnail:
-    return thumbnail(encoded(texture(seed, (200, 150)), "JPEG"), 96, 10**6)
+    return small_of(encoded(texture(seed, (200, 150)), "JPEG"), 96, 10**6)
 
 
 def pictured(groups: tuple[Group, ...]) -> dict[int, Thumbnail]:
@@ -458,15 +463,15 @@ def test_a_thumbnail_is_small_whatever_the_picture(edge):
     noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
     for image in (Image.fromarray(noise), texture(1, (800, 600))):
         data = encoded(image)
-        found = thumbnail(data, edge, 10**6)
+        found = small_of(data, edge, 10**6)
         assert (found.width, found.height, found.bytes) == (800, 600, len(data))
         kind, _, text = found.uri.partition(",")
         assert kind == "data:image/webp;base64"
         assert len(b64decode(text)) <= most_bytes(edge)
     with pytest.raises(ImageUnreadable):
-        thumbnail(b"no picture", edge, 10**6)
+        small_of(b"no picture", edge, 10**6)
     with pytest.raises(ImageUnreadable):
-        thumbnail(data, edge, 100)
+        small_of(data, edge, 100)
 
 
 def test_a_page_of_a_thousand_groups_stays_small():
@@ -476,7 +481,7 @@ def test_a_page_of_a_thousand_groups_stays_small():
     )
     chosen = choose(groups)
     noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
-    largest = thumbnail(encoded(Image.fromarray(noise)), chosen.edge, 10**6)
+    largest = small_of(encoded(Image.fromarray(noise)), chosen.edge, 10**6)
     filled = replace(largest, uri=largest.uri[:23] + "A" * (most_bytes(chosen.edge) * 4 // 3))
     page = render(made(groups), dict.fromkeys(chosen.tasks, filled), review=True)
     assert page.count('<article class="group"') == 1000

@@ -220,7 +220,7 @@ def test_what_goes_in_comes_out(path):
     for file in (path, None):
         store = Store(file, Notes())
         store.put_images([record], [("p", "m", vector)], [("p", "1", b"features")], [(here, "unchanged", "d")])
-        store.put_verdicts("v", [("p", "q", True, "geometry"), ("p", "r", False, "rejected")])
+        store.put_verdicts("v", [("p", "q", True, "geometry", 0.25), ("p", "r", False, "rejected", 0.0)])
         assert store.images(["e", "d"]) == {"d": record}
         assert store.places([b"elsewhere", here]) == {here: ("unchanged", record)}
         (found,) = store.vectors(["o", "p"], "m").items()
@@ -230,7 +230,7 @@ def test_what_goes_in_comes_out(path):
         assert store.features("p", "1") == b"features"
         assert store.featured(["o", "p"], "1") == {"p"}
         assert store.featured(["p"], "2") == set()
-        assert store.verdicts("p", "v") == {"q": (True, "geometry"), "r": (False, "rejected")}
+        assert store.verdicts("p", "v") == {"q": (True, "geometry", 0.25), "r": (False, "rejected", 0.0)}
         assert store.verdicts("p", "w") == {}
         store.close()
     again = Store(path, Notes())

@@ -48,19 +48,26 @@ class Proposals:
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of nodes that show the same, each with its reason."""
+    """Pairs of nodes that show the same, each with its reason.
+
+    Parameters
+    ----------
+    doubts
+        As in `Verdict`; None for pairs that no threshold of the verification decided.
+    """
 
     pairs: Pairs
     reasons: tuple[str, ...]
+    doubts: tuple[float | None, ...]
 
-    def find(self, one: int, other: int) -> tuple[float, str] | None:
-        """Cosine similarity of two nodes, and why they are a pair; None where they are not."""
+    def find(self, one: int, other: int) -> tuple[float, str, float | None] | None:
+        """Cosine similarity of two nodes, why they are a pair, and the doubt; None where they are none."""
         left, right = min(one, other), max(one, other)
         start, stop = np.searchsorted(self.pairs.left, [left, left + 1]).tolist()
         place = start + int(np.searchsorted(self.pairs.right[start:stop], right))
         if place == stop or self.pairs.right[place] != right:
             return None
-        return float(self.pairs.similarity[place]), self.reasons[place]
+        return float(self.pairs.similarity[place]), self.reasons[place], self.doubts[place]
 
 
 def collapse(tasks: Sequence[Task], images: KnownImages) -> list[Node]:
@@ -162,4 +169,5 @@ def _told_apart(one: Node, other: Node) -> bool:
 
 def accept_all(pairs: Pairs) -> Matches:
     """Take every proposed pair, as the published recipe does."""
-    return Matches(pairs, tuple("embedding" for _ in pairs.left))
+    count = len(pairs.left)
+    return Matches(pairs, ("embedding",) * count, (None,) * count)

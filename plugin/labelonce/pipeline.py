@@ -307,16 +307,18 @@ def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) 
             if task.id == head.id or task.keeps or beside or _told_apart(task, head):
                 continue
             similarity: float | None = 100.0
+            doubt: float | None = None
             if head_number == number:
                 equal = images.digests[task.id] == images.digests[head.id]
-                why = "byte copy" if equal else "same pixels"
+                why, doubt = "byte copy" if equal else "same pixels", 0.0
             elif word is not None:
                 similarity, why = _percent(images, node, nodes[head_number]), by_word(task.id, head.id, *word)
             elif match := found.matches.find(number, head_number):
                 similarity, why = _rounded(match[0]), match[1]
+                doubt = None if match[2] is None else round(match[2], 4)
             else:
                 similarity, why = _percent(images, node, nodes[head_number]), "same cluster"
-            duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity)
+            duplicates[task.id] = Decision(task.id, Role.DUPLICATE, why, first_of[label], head.id, similarity, doubt)
             stands_for[head.id] = first_of[label]
     return [_one(task, images, duplicates, stands_for) for task in found.tasks]
 

@@ -43,6 +43,9 @@ class Decision:
         Of the two tasks, in percent: 100 x cosine similarity of their embeddings.
     reason
         For a person to read.
+    doubt
+        Distance to the threshold that decided, as in `Verdict`: 0 is far from it, 1 at it. None where no threshold
+        decided: for what is no duplicate, or is one by a person's word.
     """
 
     task: TaskId
@@ -51,6 +54,7 @@ class Decision:
     cluster: TaskId | None = None
     representative: TaskId | None = None
     similarity: float | None = None
+    doubt: float | None = None
 
 
 def by_word(task: TaskId, head: TaskId, one: TaskId, other: TaskId) -> str:
@@ -115,8 +119,10 @@ def save_decisions(rows: Iterable[Decision], path: Path) -> None:
     """Write one line for every task as CSV."""
     with _written(path) as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(("task", "role", "cluster", "representative", "similarity", "reason"))
-        table.writerows((d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason) for d in rows)
+        table.writerow(("task", "role", "cluster", "representative", "similarity", "reason", "doubt"))
+        table.writerows(
+            (d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason, d.doubt) for d in rows
+        )
 
 
 def save_representatives(plan: Plan, path: Path) -> None:

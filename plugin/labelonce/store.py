@@ -32,8 +32,8 @@ CREATE TABLE images (
 CREATE TABLE embeddings (pixels TEXT, model TEXT, vector BLOB NOT NULL, PRIMARY KEY (pixels, model)) WITHOUT ROWID;
 CREATE TABLE features (pixels TEXT, version TEXT, content BLOB NOT NULL, PRIMARY KEY (pixels, version));
 CREATE TABLE verdicts (
-    a TEXT, b TEXT, verifier TEXT, accepted INTEGER NOT NULL, reason TEXT NOT NULL, seal INTEGER NOT NULL,
-    PRIMARY KEY (a, b, verifier)
+    a TEXT, b TEXT, verifier TEXT, accepted INTEGER NOT NULL, reason TEXT NOT NULL, doubt REAL NOT NULL,
+    seal INTEGER NOT NULL, PRIMARY KEY (a, b, verifier)
 ) WITHOUT ROWID;
 """
 
@@ -134,13 +134,13 @@ class Store:
             self._write((f"DELETE {where}", [values]))
         return content
 
-    def verdicts(self, pixels: str, verifier: str) -> dict[str, tuple[bool, str]]:
-        """Verdicts about one image and others that come after it by digest: accepted, and why."""
-        query = "SELECT b, accepted, reason, seal FROM verdicts WHERE a = ? AND verifier = ?"
+    def verdicts(self, pixels: str, verifier: str) -> dict[str, tuple[bool, str, float]]:
+        """Verdicts about one image and others that come after it by digest: accepted, why, and with which doubt."""
+        query = "SELECT b, accepted, reason, doubt, seal FROM verdicts WHERE a = ? AND verifier = ?"
         return {
-            b: (bool(accepted), reason)
-            for b, accepted, reason, seal in self._fetch(query, (pixels, verifier))
-            if seal == _seal(pixels, b, verifier, accepted, reason)
+            b: (bool(accepted), reason, doubt)
+            for b, accepted, reason, doubt, seal in self._fetch(query, (pixels, verifier))
+            if seal == _seal(pixels, b, verifier, accepted, reason, doubt)
         }
 
     def put_images(
@@ -175,10 +175,12 @@ class Store:
             ("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", [_sealing(*row) for row in places]),
         )
 
-    def put_verdicts(self, verifier: str, rows: Iterable[tuple[str, str, bool, str]]) -> None:
-        """Remember verdicts: the two digests in order, accepted, and why."""
-        values = [_sealing(a, b, verifier, int(accepted), reason) for a, b, accepted, reason in rows]
-        self._write(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", values))
+    def put_verdicts(self, verifier: str, rows: Iterable[tuple[str, str, bool, str, float]]) -> None:
+        """Remember verdicts: the two digests in order, accepted, why, and with which doubt (`Verdict.doubt`)."""
+        values = [
+            _sealing(a, b, verifier, int(accepted), reason, float(doubt)) for a, b, accepted, reason, doubt in rows
+        ]
+        self._write(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", values))
 
     def _among(self, query: str, keys: Sequence[bytes] | Sequence[str], *before: str) -> Iterator[tuple[Any, ...]]:
         """Rows of a query that ends in IN, for any number of keys."""

@@ -29,6 +29,7 @@ AHEAD = 64  # nodes under way at once
 TRIES = 64  # rejected pairs after which a task is compared with no other that was rejected as often
 
 _Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+_Why = tuple[str, float | None]  # of a pair that passes: the reason, and the doubt
 
 
 def settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
@@ -201,22 +202,23 @@ class Verifier:
         if self._proven is not None:
             self._moments = self._moments_of(proposed, nodes, self._proven, progress)
         pairs = proposed.pairs
-        reasons: dict[int, str] = {}
+        found: dict[int, _Why] = {}
         with progress.stage("Verifying pairs", len(pairs.left)) as advance:
             left_over = len(pairs.left)
 
             def check(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
                 nonlocal left_over
                 for part in self._by_node(proposed, nodes, numbers):
-                    reasons.update((number, reason) for number, reason in part if reason is not None)
+                    found.update((number, why) for number, why in part if why is not None)
                     advance(len(part))
                     left_over -= len(part)
-                return np.array([number in reasons for number in numbers.tolist()], bool)
+                return np.array([number in found for number in numbers.tolist()], bool)
 
             passed = check(np.arange(len(pairs.left))) if every else settle(pairs, preference, check)
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
-        return Matches(kept, tuple(reasons[number] for number in np.flatnonzero(passed).tolist()))
+        whys = [found[number] for number in np.flatnonzero(passed).tolist()]
+        return Matches(kept, tuple(reason for reason, _ in whys), tuple(doubt for _, doubt in whys))
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
         """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
@@ -242,16 +244,16 @@ class Verifier:
         """The steps between the picture of a row and others, from remembered ones where there are some."""
         steps, fresh = {}, []
         records = self._images.records
-        known: dict[str, dict[str, tuple[bool, str]]] = {}
+        known: dict[str, dict[str, tuple[bool, str, float]]] = {}
         for other in others - {one}:
             a, b = sorted((records[one].pixels, records[other].pixels))
             if a not in known:
                 known[a] = self._store.verdicts(a, self._step_key)
             if b not in known[a]:
                 found = self._judge.step(one, other, self._rules, proven)
-                known[a][b] = found is not None, str(found or "")
+                known[a][b] = found is not None, str(found or ""), 0.0
                 fresh.append((a, b, *known[a][b]))
-            accepted, text = known[a][b]
+            accepted, text, _ = known[a][b]
             if accepted:
                 steps[one, other] = Step.parse(text)
         if fresh:
@@ -260,11 +262,11 @@ class Verifier:
 
     def _by_node(
         self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
-    ) -> Iterator[list[tuple[int, str | None]]]:
+    ) -> Iterator[list[tuple[int, _Why | None]]]:
         """Reasons for the pairs of one left node after the other; None where they do not pass."""
         left = proposed.pairs.left[numbers]
         bounds = [*np.flatnonzero(np.diff(left, prepend=-1)).tolist(), len(left)]
-        ahead: deque[Future[list[tuple[int, str | None]]]] = deque()
+        ahead: deque[Future[list[tuple[int, _Why | None]]]] = deque()
         with threads(cores(), "verify") as pool:
             for start, stop in pairwise(bounds):
                 ahead.append(pool.submit(self._one_node, proposed, nodes, numbers[start:stop]))
@@ -275,15 +277,15 @@ class Verifier:
 
     def _one_node(
         self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
-    ) -> list[tuple[int, str | None]]:
+    ) -> list[tuple[int, _Why | None]]:
         """Reasons for some pairs with one left node."""
-        fresh: dict[str, list[tuple[str, str, bool, str]]] = {}
-        known: dict[tuple[str, str], dict[str, tuple[bool, str]]] = {}
+        fresh: dict[str, list[tuple[str, str, bool, str, float]]] = {}
+        known: dict[tuple[str, str], dict[str, tuple[bool, str, float]]] = {}
 
-        def verdict(one: int, other: int, view: str) -> tuple[bool, str]:
+        def verdict(one: int, other: int, view: str) -> tuple[bool, str, float | None]:
             a, b = self._images.records[one].pixels, self._images.records[other].pixels
             if a == b and not view:
-                return True, "same pixels"
+                return True, "same pixels", 0.0
             if not view:
                 a, b = min(a, b), max(a, b)
             key = f"{self._key} {view}"
@@ -292,29 +294,35 @@ class Verifier:
             if b not in known[key, a]:
                 found = self._decide(one, other, view)
                 if found is None:  # it cannot be had any more: in doubt, both are kept
-                    return False, NO_FEATURES
+                    return False, NO_FEATURES, None
                 known[key, a][b] = found
                 fresh.setdefault(key, []).append((a, b, *found))
-            accepted, why = known[key, a][b]
+            accepted, why, doubt = known[key, a][b]
             if not accepted and self._moments is not None and not view:
                 evidence = self._moments.evidence(one, other)
                 if evidence is not None:
-                    return True, str(evidence)
-            return accepted, why
+                    return True, str(evidence), None
+            return accepted, why, doubt
 
-        reasons: list[tuple[int, str | None]] = []
+        whys: list[tuple[int, _Why | None]] = []
         for number in numbers.tolist():
             left, right = nodes[int(proposed.pairs.left[number])], nodes[int(proposed.pairs.right[number])]
             view = proposed.views.get(number, "")
             verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
-            passed = all(accepted for accepted, _ in verdicts)
-            reasons.append((number, "; ".join(dict.fromkeys(why for _, why in verdicts)) if passed else None))
+            passed = all(accepted for accepted, _, _ in verdicts)
+            whys.append((number, _joined([(why, doubt) for _, why, doubt in verdicts]) if passed else None))
         for key, rows in fresh.items():
             self._store.put_verdicts(key, rows)
-        return reasons
+        return whys
 
-    def _decide(self, one: int, other: int, view: str) -> tuple[bool, str] | None:
+    def _decide(self, one: int, other: int, view: str) -> tuple[bool, str, float] | None:
         found = self._judge.verdict(one, other, view, self._rules)
         if found.reason in (NO_FEATURES, NO_PICTURES):
             return None
-        return found.accepted, f"{view}: {found}" if view else str(found)
+        return found.accepted, f"{view}: {found}" if view else str(found), found.doubt
+
+
+def _joined(whys: Sequence[_Why]) -> _Why:
+    """What is said of all images of a pair of tasks: the doubt is the largest, where all are known."""
+    known = [doubt for _, doubt in whys if doubt is not None]
+    return "; ".join(dict.fromkeys(why for why, _ in whys)), max(known) if len(known) == len(whys) else None

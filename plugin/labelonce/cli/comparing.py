@@ -37,28 +37,46 @@ _in = click.option(
 @click.command()
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
+@click.option(
+    "--show",
+    "drawing",
+    metavar="FILE.png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw both: side by side, laid on each other, and with the places that differ outlined.",
+)
+@click.option("--figures", is_flag=True, help="Print what was measured, too.")
 @_groups
 @as_json
-def similarity(a: str, b: str, json_output: bool, **values: Any) -> None:
+def similarity(a: str, b: str, drawing: Path | None, figures: bool, json_output: bool, **values: Any) -> None:
     """Say how alike two images are, and whether they count as duplicates.
 
     A and B are files, http(s) URLs or, with --project, numbers of its tasks; a file of that name goes first. Tasks with
     several images are compared image by image. The level auto asks the project, where one is given.
 
-    Example: labelonce similarity a.jpg b.jpg
+    Example: labelonce similarity a.jpg b.jpg --show both.png
     """
+    check_folder(drawing)
     settings, progress = settings_from(values), visible_progress()
     names = _Names(settings, progress, project=settings.project is not None)
     one, other = names.image(a), names.image(b)
     controls = names.connected[2].controls if settings.project is not None else ()
 
-    from labelonce.comparing import likeness
+    if drawing is None:
+        from labelonce.comparing import likeness
 
-    found = likeness.similarity(one, other, settings, progress, controls=controls)
+        found = likeness.similarity(one, other, settings, progress, controls=controls)
+    else:
+        from labelonce.comparing import showing
+
+        found, sheet = showing.show(one, other, settings, progress, controls=controls)
+        with writing(drawing), whole(drawing) as file:
+            sheet.save(file, "PNG")
     if json_output:
-        _print_json({"a": a, "b": b, "model": settings.chosen_model, **_as_dict(found)})
+        _print_json({"a": a, "b": b, "model": settings.chosen_model, **_as_dict(found), **_measured(found)})
         return
     click.echo(f"{_percent(found)} similar: {_verdict(found)}: {found.reason}")
+    if figures and found.verdict is not None:
+        click.echo(f"  {found.verdict.figures}")
 
 
 @click.command()
@@ -249,9 +267,23 @@ def _percent(found: "Likeness") -> str:
 
 
 def _as_dict(found: "Likeness") -> dict[str, Any]:
-    from dataclasses import asdict
+    return {
+        "similarity": round(found.similarity, 4),
+        "duplicates": found.duplicates,
+        "reason": found.reason,
+        "level": found.level,
+        "view": found.view,
+    }
 
-    return {**asdict(found), "similarity": round(found.similarity, 4)}
+
+def _measured(found: "Likeness") -> dict[str, Any]:
+    """What the verification measured; nothing where it was not asked."""
+    if found.verdict is None:
+        return {}
+    difference = found.verdict.difference
+    boxes = [] if difference is None else [[round(value, 2) for value in box] for box in difference.boxes]
+    doubt = round(found.verdict.doubt, 4) if found.duplicates else None
+    return {"figures": found.verdict.figures, "doubt": doubt, "boxes": boxes}
 
 
 def _answer_dict(answer: "Answer") -> dict[str, Any]:

@@ -145,14 +145,14 @@ def _write_page(
     """Write the page; return the report with what was learnt of the files."""
     from labelonce.reporting.gathering import weighed
     from labelonce.reporting.page import render
-    from labelonce.reporting.pictures import read_pictures
+    from labelonce.reporting.pictures import Shown, read_pictures
     from labelonce.writing import whole
 
-    pictures = {} if source is None else read_pictures(found, source, tasks, settings, progress)
+    shown = Shown() if source is None else read_pictures(found, source, tasks, settings, progress)
     if found.bytes_saved is None:
-        found = weighed(found, {task: one.bytes for task, one in pictures.items()})
+        found = weighed(found, {task: one.bytes for task, one in shown.thumbnails.items()})
     with progress.stage("Writing the page"):
-        page = render(found, pictures)
+        page = render(found, shown.thumbnails, shown.placements)
     with writing(path), whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
     return found

@@ -4,7 +4,8 @@ The same verdict as the pipeline's: pairs are looked at from a similarity on, in
 alike, and verified by geometry. Here for images that are named one by one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from labelonce.sources.base import Source
 from labelonce.sources.named import Named, NamedSource
 from labelonce.store import Store
 from labelonce.tasks import TaskId, shown_apart
-from labelonce.verification import Rgb, verify
+from labelonce.verification import Rgb, Verdict, verify
 
 QUIET = Progress()
 
@@ -51,6 +52,10 @@ class Likeness:
         How alike they have to be (`levels`); None where nothing is verified.
     view
         How the second image is held to look most alike; empty for as it is.
+    verdict
+        What the verification found in the images that decided; None where it was not asked.
+    image
+        Which of the images that is, from 0.
     """
 
     similarity: float
@@ -58,6 +63,8 @@ class Likeness:
     reason: str
     level: str | None = None
     view: str = ""
+    verdict: Verdict | None = None
+    image: int = 0
 
 
 @dataclass(frozen=True)
@@ -151,16 +158,24 @@ class Measure:
         if not near:
             return made(False, f"less alike than the {least} from which on pairs are looked at")
         verdicts = [self._verdict(*pair, at, view, self.rules) for pair, at in zip(pairs, by_view[view], strict=True)]
-        passed = all(accepted for accepted, _ in verdicts)
-        why = "; ".join(dict.fromkeys(reason for accepted, reason in verdicts if accepted == passed))
-        return made(passed, f"{view}: {why}" if view else why)
+        passed = all(accepted for accepted, _, _ in verdicts)
+        why = "; ".join(dict.fromkeys(reason for accepted, reason, _ in verdicts if accepted == passed))
+        decisive = [
+            (verdict.doubt, -number, verdict)
+            for number, (accepted, _, verdict) in enumerate(verdicts)
+            if verdict is not None and accepted == passed
+        ]
+        _, number, verdict = max(decisive, key=lambda one: one[:2], default=(0.0, 0, None))
+        return made(passed, f"{view}: {why}" if view else why, verdict=verdict, image=-number)
 
-    def _verdict(self, one: Look, other: Look, cosine: float, view: str, rules: Rules) -> tuple[bool, str]:
+    def _verdict(
+        self, one: Look, other: Look, cosine: float, view: str, rules: Rules
+    ) -> tuple[bool, str, Verdict | None]:
         if one.pixels == other.pixels and not view:
-            return True, "same pixels"
+            return True, "same pixels", None
         a, b = one.features(), other.features()
         if a is None or b is None:
-            return cosine >= self.alone, BY_SIMILARITY
+            return cosine >= self.alone, BY_SIMILARITY, None
 
         def pictures() -> tuple[Rgb, Rgb] | None:
             first, second = one.picture(), other.picture()
@@ -169,7 +184,7 @@ class Measure:
             return first, VIEWS[view](second) if view else second
 
         found = verify(a, b.seen(VIEWS[view]) if view else b, cosine, rules, pictures)
-        return found.accepted, str(found)
+        return found.accepted, str(found), found
 
 
 def measure_of(settings: Settings, embedder: Embedder, controls: Sequence[str] = ()) -> Measure:
@@ -215,7 +230,15 @@ def similarity(
     ConfigurationError
         An image does not exist or cannot be compared, a setting is wrong, or the tasks have not as many images each.
     """
-    settings = settings or Settings()
+    with opened(a, b, settings or Settings(), progress, controls=controls) as (measure, one, other):
+        return measure.compare(one, other)
+
+
+@contextmanager
+def opened(
+    a: str | Path | Named, b: str | Path | Named, settings: Settings, progress: Progress, *, controls: Sequence[str]
+) -> Iterator[tuple[Measure, Subject, Subject]]:
+    """Read two images, and what decides about them; raises as `similarity` does."""
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
     measure = measure_of(settings, embedder, controls)
     images = named([a, b], settings)
@@ -228,7 +251,7 @@ def similarity(
                 f"{images[0].name!r} has {len(one.looks)} images and {images[1].name!r} {len(other.looks)}. Tasks are "
                 "compared image by image: name two with as many images each."
             )
-        return measure.compare(one, other)
+        yield measure, one, other
     finally:
         store.close()
 

@@ -26,10 +26,11 @@ MARK_TYPE: Final = "labelonce"
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "labelonce")
 
 _ORDER = r"representative: (?P<representative>\d+), similarity: (?P<similarity>[\d.]+|null)"
+_DOUBT = r"(?:doubt: (?P<doubt>[\d.]+), )?"
 _TURNED = r"similarity: (?P<similarity>[\d.]+|null), representative: (?P<representative>\d+)"
 _MARK = rf"\[\{{id: {MARK_TYPE}, type: {MARK_TYPE}, value: \{{%s\}}\}}\]"
-_AS_WRITTEN = re.compile(_MARK % rf"{_ORDER}, reason: (?P<reason>.*)")
-_AS_JSONB = re.compile(_MARK % rf"reason: (?P<reason>.*), {_TURNED}")  # PostgreSQL sorts keys by their length
+_AS_WRITTEN = re.compile(_MARK % rf"{_ORDER}, {_DOUBT}reason: (?P<reason>.*)")
+_AS_JSONB = re.compile(_MARK % rf"{_DOUBT}reason: (?P<reason>.*), {_TURNED}")  # PostgreSQL sorts keys by their length
 
 
 def skip(project_id: int, task_id: int, created_at: str, decision: Decision) -> dict[str, Any]:
@@ -39,7 +40,10 @@ def skip(project_id: int, task_id: int, created_at: str, decision: Decision) -> 
     result has no ``from_name``; Label Studio's editor passes such results over. ``lead_time`` stays empty, so that
     the annotators' times are not diluted.
     """
-    why = {"representative": decision.representative, "similarity": decision.similarity, "reason": decision.reason}
+    why: dict[str, Any] = {"representative": decision.representative, "similarity": decision.similarity}
+    if decision.doubt is not None:
+        why["doubt"] = decision.doubt
+    why["reason"] = decision.reason  # last: long ones are cut, see `why_of_text`
     return {
         "was_cancelled": True,
         "unique_id": str(uuid.uuid5(NAMESPACE, f"{project_id}/{task_id}/{created_at}")),
@@ -56,7 +60,7 @@ def is_own(annotation: Mapping[str, Any]) -> bool:
 
 
 def why(annotation: Mapping[str, Any]) -> dict[str, Any]:
-    """What labelonce wrote into a skip of its own: representative, similarity and reason."""
+    """What labelonce wrote into a skip of its own: representative, similarity, reason, and the doubt if it is known."""
     found = next((one.get("value") for one in annotation["result"] if one.get("type") == MARK_TYPE), None)
     return found if isinstance(found, dict) else {}
 
@@ -71,7 +75,13 @@ def why_of_text(results: str) -> dict[str, Any]:
     if found is None or "\\" in results or "] [" in results:
         return {}
     similarity = None if found["similarity"] == "null" else float(found["similarity"])
-    return {"representative": int(found["representative"]), "similarity": similarity, "reason": found["reason"]}
+    doubt = {} if found["doubt"] is None else {"doubt": float(found["doubt"])}
+    return {
+        "representative": int(found["representative"]),
+        "similarity": similarity,
+        **doubt,
+        "reason": found["reason"],
+    }
 
 
 def tags(decision: Decision, *, skipped: bool) -> dict[str, Any]:

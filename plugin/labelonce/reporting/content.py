@@ -18,17 +18,27 @@ class Skip:
         In percent: 100 x cosine similarity of the embeddings. None when nobody wrote it down.
     skipped
         Whether the task is skipped in Label Studio now; a plan, and a tag alone, skip nothing.
+    doubt
+        Distance to the threshold that decided, as in `Decision`; None when no threshold did, or nobody wrote it down.
     """
 
     task: TaskId
     similarity: float | None
     reason: str
     skipped: bool
+    doubt: float | None = None
+
+    @property
+    def doubtful(self) -> float:
+        """How far to the front of a list it belongs, 0 to 1: its doubt, else how unlike the images are."""
+        if self.doubt is not None:
+            return self.doubt
+        return 0.0 if self.similarity is None else 1 - self.similarity / 100
 
 
 @dataclass(frozen=True)
 class Group:
-    """A task that is labelled, and those that it stands for, the least similar first.
+    """A task that is labelled, and those that it stands for, the most doubtful first.
 
     Parameters
     ----------
@@ -42,8 +52,13 @@ class Group:
 
     @property
     def least(self) -> float:
-        """Similarity of the most doubtful skip, percent."""
+        """Similarity of the least similar skip, percent."""
         return min((100.0 if skip.similarity is None else skip.similarity for skip in self.skips), default=100.0)
+
+    @property
+    def doubtful(self) -> float:
+        """That of the most doubtful skip."""
+        return max((skip.doubtful for skip in self.skips), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ class Report:
     threshold
         Similarity from which on pairs are compared, percent; None when it is not known.
     groups
-        Doubt first: by the similarity of their least similar skip.
+        Doubt first: by their most doubtful skip.
     runs, days, uploads
         By the times at which tasks were decided and made, ascending; empty for a folder.
     problems

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -63,7 +64,11 @@ def of_plan(plan: Plan, found: Savings, *, title: str | None = None) -> Report:
         The project's name; a folder has its own.
     """
     groups = grouped(
-        (decision.representative, decision.cluster, Skip(decision.task, decision.similarity, decision.reason, False))
+        (
+            decision.representative,
+            decision.cluster,
+            Skip(decision.task, decision.similarity, decision.reason, False, decision.doubt),
+        )
         for decision in plan.decisions
         if decision.role is Role.DUPLICATE and decision.representative is not None and decision.cluster is not None
     )
@@ -109,10 +114,14 @@ def grouped(skips: Iterable[tuple[TaskId, TaskId, Skip]]) -> tuple[Group, ...]:
         members[representative].append(skip)
         clusters.setdefault(representative, cluster)
     groups = [
-        Group(representative, clusters[representative], tuple(sorted(found, key=_doubt)))
+        Group(
+            representative,
+            clusters[representative],
+            tuple(sorted(found, key=lambda skip: (-skip.doubtful, str(skip.task)))),
+        )
         for representative, found in members.items()
     ]
-    return tuple(sorted(groups, key=lambda group: (group.least, str(group.representative))))
+    return tuple(sorted(groups, key=lambda group: (-group.doubtful, str(group.representative))))
 
 
 def choices(groups: Sequence[Group], tasks: int, threshold: float | None) -> tuple[Choice, ...]:
@@ -121,7 +130,7 @@ def choices(groups: Sequence[Group], tasks: int, threshold: float | None) -> tup
     Parameters
     ----------
     threshold
-        The present one, percent; None is the similarity of the most doubtful skip.
+        The present one, percent; None is the similarity of the least similar skip.
     """
     if not groups:
         return ()
@@ -176,14 +185,18 @@ def _has_own_skip(state: TaskState) -> bool:
 def _skip_of(state: TaskState) -> Skip:
     """The skip says it exactly; the tags, which are all that is left without one, in whole percents."""
     similarity = state.why.get("similarity", state.marks.get(marks.SIMILARITY))
-    known = isinstance(similarity, int | float) and not isinstance(similarity, bool)
-    reason = state.why.get("reason")
+    doubt, reason = state.why.get("doubt"), state.why.get("reason")
     return Skip(
         state.id,
-        float(similarity) if known else None,
+        float(similarity) if _is_number(similarity) else None,
         reason if isinstance(reason, str) else UNKNOWN,
         _has_own_skip(state) or (state.marks.get(marks.SKIPPED) == marks.YES and state.foreign_skips > 0),
+        min(1.0, max(0.0, float(doubt))) if _is_number(doubt) else None,
     )
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _stand_in(state: TaskState) -> int | None:
@@ -193,7 +206,3 @@ def _stand_in(state: TaskState) -> int | None:
 
 def _row(state: TaskState, duplicate: bool) -> Row:
     return Row(state.created_at, marks.moment(state.marks) or None, duplicate, state.overlap)
-
-
-def _doubt(skip: Skip) -> tuple[float, str]:
-    return 100.0 if skip.similarity is None else skip.similarity, str(skip.task)

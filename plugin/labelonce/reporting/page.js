@@ -90,6 +90,8 @@
     side("one", group.querySelector(".kept"), `Kept: ${nameOf(group.querySelector("h3"))}`);
     side("other", skip, `Duplicate: ${nameOf(skip)}, ${skip.querySelector(".like").textContent}`);
     at("reason").textContent = skip.querySelector(".why").textContent;
+    outline(skip);
+    at("overlay").firstChild.textContent = skip.dataset.lies ? "Overlay " : "Overlay, not aligned ";
     at("previous").disabled = !nextSkip(skip, group, -1);
     at("next").disabled = !nextSkip(skip, group, 1);
     lay(over);
@@ -104,7 +106,56 @@
     at("sides").classList.toggle("over", over);
     at("overlay").setAttribute("aria-pressed", String(over));
     at("mix").hidden = at("blink").hidden = !over;
+    at("laid").textContent = over ? laidOf(shown) : "";
     mix(over ? 50 : 100);
+    align();
+  }
+
+  function laidOf(skip) {
+    if (!skip.dataset.lies) return "The two are not aligned: how they lie on each other is not known.";
+    const differs = at("places").children.length ? "What differs is outlined." : "Nothing differs at this size.";
+    return `The duplicate is laid on the kept image. ${differs}`;
+  }
+
+  function outline(skip) {
+    const places = (skip.dataset.differs ?? "").split(",").filter(Boolean).map((one) => one.split(" ").map(Number));
+    at("places").replaceChildren(...places.map(([left, top, width, height]) => {
+      const place = document.createElement("div");
+      Object.assign(place.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
+      return place;
+    }));
+    at("mask").hidden = !places.length;
+  }
+
+  function contentOf(image) {
+    const scale = Math.min(image.clientWidth / image.naturalWidth, image.clientHeight / image.naturalHeight);
+    const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+    return { left: (image.clientWidth - width) / 2, top: (image.clientHeight - height) / 2, width, height };
+  }
+
+  const isThere = (image) => !image.hidden && image.naturalWidth > 0 && image.clientWidth > 0;
+
+  // Shares of the two pictures become pixels of the stage, in which both lie in the middle.
+  function align() {
+    const [one, other] = [at("one"), at("other")];
+    other.style.transform = "";
+    if (!shown || !isThere(one)) return;
+    const kept = contentOf(one);
+    for (const side of ["left", "top", "width", "height"]) at("places").style[side] = `${kept[side]}px`;
+    if (!isOver() || !shown.dataset.lies || !isThere(other)) return;
+    const laid = contentOf(other);
+    const matrix = new DOMMatrix()
+      .translate(kept.left, kept.top)
+      .scale(kept.width, kept.height)
+      .multiply(new DOMMatrix(shown.dataset.lies.split(" ").map(Number)))
+      .scale(1 / laid.width, 1 / laid.height)
+      .translate(-laid.left, -laid.top);
+    other.style.transform = matrix.toString();
+  }
+
+  function mask() {
+    const on = at("places").classList.toggle("mask");
+    at("mask").setAttribute("aria-pressed", String(on));
   }
 
   function mix(percent) {
@@ -140,6 +191,9 @@
   at("close").addEventListener("click", shut);
   at("overlay").addEventListener("click", () => lay(!isOver()));
   at("blink").addEventListener("click", blink);
+  at("mask").addEventListener("click", mask);
+  for (const id of ["one", "other"]) at(id).addEventListener("load", align);
+  window.addEventListener("resize", align);
   at("slide").addEventListener("input", () => mix(at("slide").valueAsNumber));
   at("previous").addEventListener("click", () => turn(-1));
   at("next").addEventListener("click", () => turn(1));
@@ -301,6 +355,7 @@
       k: () => turnGroup(-1),
       o: () => lay(!isOver()),
       b: () => isOver() && blink(),
+      m: () => at("mask").hidden || mask(),
       Escape: shut,
     };
     if (target.matches("input") && key in moves) return null;

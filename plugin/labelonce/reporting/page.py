@@ -19,6 +19,7 @@ from labelonce.tasks import TaskId
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from labelonce.reporting.placing import Placement
     from labelonce.reporting.thumbnails import Thumbnail
 
 BARE = 12  # skips of a group that stand in the gallery without a picture; more of them are listed
@@ -57,13 +58,21 @@ class Tile:
     strong: bool = False
 
 
-def render(report: Report, pictures: Mapping[TaskId, "Thumbnail"], *, review: bool = False) -> str:
+def render(
+    report: Report,
+    pictures: Mapping[TaskId, "Thumbnail"],
+    placements: "Mapping[tuple[TaskId, TaskId], Placement | None] | None" = None,
+    *,
+    review: bool = False,
+) -> str:
     """Write the page.
 
     Parameters
     ----------
     pictures
         Of the tasks that are shown with one; groups without any are listed in tables.
+    placements
+        By what is kept and its duplicate: how the one lies on the other, where that is known.
     review
         Whether the page marks: it then sends what a person decides to the address ``marks`` beside its own.
 
@@ -94,6 +103,7 @@ def render(report: Report, pictures: Mapping[TaskId, "Thumbnail"], *, review: bo
         script=Markup(script),  # noqa: S704
         link=lambda task: _link(report, task),
         pictures=pictures,
+        placement=lambda kept, duplicate: (placements or {}).get((kept, duplicate)),
         gallery=gallery,
         tables=[rest[start : start + ROWS] for start in range(0, len(rest), ROWS)],
         listed=len(rest),

@@ -11,7 +11,7 @@ from labelonce.reporting.content import SCHEMA, Period, Report
 from labelonce.writing import whole
 
 SHOWN = 10  # rows of a Markdown table
-COLUMNS = ("schema", "task", "role", "cluster", "representative", "similarity", "reason", "skipped", "link")
+COLUMNS = ("schema", "task", "role", "cluster", "representative", "similarity", "reason", "skipped", "link", "doubt")
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def _rows(report: Report) -> Iterator[tuple[Any, ...]]:
             "",
             False,
             report.link(head),
+            None,
         )
         for skip in group.skips:
             yield (
@@ -52,6 +53,7 @@ def _rows(report: Report) -> Iterator[tuple[Any, ...]]:
                 _cell(skip.reason),
                 skip.skipped,
                 report.link(skip.task),
+                skip.doubt,
             )
 
 
@@ -74,7 +76,7 @@ def markdown(report: Report) -> Iterator[str]:
         yield from ("", "The most doubtful duplicates:", "", "| task | of | similarity | why |", "|---|---|---:|---|")
         skips = sorted(
             ((skip, group.representative) for group in report.groups for skip in group.skips),
-            key=lambda one: (one[0].similarity is None, one[0].similarity, str(one[0].task)),
+            key=lambda one: (-one[0].doubtful, str(one[0].task)),
         )
         for skip, representative in skips[:SHOWN]:
             similarity = "" if skip.similarity is None else f"{skip.similarity:.1f} %"

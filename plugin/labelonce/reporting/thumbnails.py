@@ -8,16 +8,16 @@ from itertools import islice
 
 from PIL import Image
 
-from labelonce.images.decoding import decode
+from labelonce.images.decoding import Picture
 from labelonce.reporting.content import Group
 from labelonce.tasks import TaskId
 
 GROUPS = 1000  # shown with pictures; those behind them are listed
 BUDGET = 4_500_000  # bytes of the page for pictures and what is written under them
-CAPTION = 660  # bytes of the page under one picture: link, similarity, size, reason
+CAPTION = 920  # bytes of the page under one picture: link, similarity, doubt, size, reason, how it lies
 NAMED = 5  # times that the page has the name of a task
 DENSITY = 0.12  # bytes for a pixel of the square: about what WebP of quality 60 takes for a photo
-EDGES = (320, 256, 224, 192, 160, 144, 128, 112, 96)  # pixels, the largest first
+EDGES = (320, 256, 224, 192, 160, 144, 128, 112, 96, 88)  # pixels, the largest first
 SKIPS = (256, 64, 32, 16, 12, 8, 6, 5, 4, 3, 2, 1)  # shown of one group, at most
 QUALITIES = (72, 60, 45, 30, 15, 1)
 
@@ -81,28 +81,20 @@ def most_bytes(edge: int) -> int:
     return int(DENSITY * edge * edge)
 
 
-def thumbnail(data: bytes, edge: int, max_pixels: int) -> Thumbnail:
-    """Make an image small.
+def thumbnail(picture: Picture, edge: int, size: int) -> Thumbnail:
+    """Make a decoded picture smaller.
 
     Parameters
     ----------
-    data
-        The content of its file.
     edge
         Long side of the small picture, pixels; at most the 480 of decoded pictures.
-    max_pixels
-        Larger images are refused.
-
-    Raises
-    ------
-    ImageUnreadable
-        Whatever is wrong with the bytes.
+    size
+        Of its file, bytes.
     """
-    picture = decode(data, max_pixels=max_pixels)
     small = Image.fromarray(picture.rgb)
     small.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     uri = f"data:image/webp;base64,{b64encode(_encoded(small, most_bytes(edge))).decode()}"
-    return Thumbnail(uri, picture.width, picture.height, len(data))
+    return Thumbnail(uri, picture.width, picture.height, size)
 
 
 def _encoded(image: Image.Image, most: int) -> bytes:

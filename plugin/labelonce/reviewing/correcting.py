@@ -36,10 +36,10 @@ def corrected(plan: Plan, mark: Mark) -> Plan:
                 raise ChangedError(f"Task {mark.other} is kept because a person said so. Load the page again.")
             for each in plan.decisions:
                 if each.role is Role.DUPLICATE and each.representative == mark.other:
-                    decisions[int(each.task)] = replace(each, representative=mark.one, reason=CHOSEN)
+                    decisions[int(each.task)] = replace(each, representative=mark.one, reason=CHOSEN, doubt=None)
             decisions[mark.one] = replace(other, task=mark.one, representative=mark.one, reason=CHOSEN)
             decisions[mark.other] = replace(
-                one, task=mark.other, representative=mark.one, cluster=other.cluster, reason=CHOSEN
+                one, task=mark.other, representative=mark.one, cluster=other.cluster, reason=CHOSEN, doubt=None
             )
     return replace(plan, decisions=_consistent(tuple(decisions[int(one.task)] for one in plan.decisions)))
 

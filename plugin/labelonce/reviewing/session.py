@@ -11,8 +11,7 @@ from labelonce.progress import Progress
 from labelonce.reporting.content import Report
 from labelonce.reporting.gathering import of_project, planned
 from labelonce.reporting.page import render
-from labelonce.reporting.pictures import read_pictures, tasks_of
-from labelonce.reporting.thumbnails import Thumbnail
+from labelonce.reporting.pictures import Shown, read_pictures, tasks_of
 from labelonce.reviewing.advice import advise
 from labelonce.reviewing.correcting import corrected
 from labelonce.reviewing.marking import Kind, Mark, carry_out, remember
@@ -50,17 +49,17 @@ class Review:
         self._server, self._project, self._source = server, project, source
         self._settings, self._progress = settings, progress
         self._alone, self._save, self._plan = alone, save, plan
-        self._pictures: dict[TaskId, Thumbnail] = {}
+        self._shown = Shown()
         self._report: Report | None = None
         self._judged: dict[TaskId, tuple[float, bool]] = {}
 
     def page(self) -> str:
         """The page as things are now; pictures that were read are not read again."""
         report = self._gathered()
-        missing = [task for task in tasks_of(self._server, self._project, report) if task.id not in self._pictures]
-        self._pictures |= read_pictures(report, self._source, missing, self._settings, self._progress)
+        tasks = tasks_of(self._server, self._project, report)
+        self._shown = read_pictures(report, self._source, tasks, self._settings, self._progress, self._shown)
         self._report = report
-        return render(report, self._pictures, review=True)
+        return render(report, self._shown.thumbnails, self._shown.placements, review=True)
 
     def decide(self, mark: Mark) -> tuple[str, str | None]:
         """Write what a person says; return what was done, and which threshold fits what was said so far.

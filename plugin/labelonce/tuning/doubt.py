@@ -56,7 +56,8 @@ def strain(verdict: Verdict, present: float, rules: Rules | None) -> float:
     """How much of what the thresholds allow a pair uses up: up to 1 where it is accepted.
 
     The largest of the used shares: of the distance of the embeddings, of what may differ, of what may lie outside the
-    overlap, of the least number of corners. Infinite for a pair that is rejected by what has no figure.
+    overlap, of the least number of corners, of what the fine look lets pass. Infinite for a pair that is rejected by
+    what has no figure.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ def strain(verdict: Verdict, present: float, rules: Rules | None) -> float:
         if verdict.inliers:
             used.append(rules.inliers / verdict.inliers)
             used.append(_share(1 - min(verdict.overlap), 1 - rules.overlap))
+        if verdict.difference is not None:
+            used.append(max(verdict.difference.structure, verdict.difference.colour))
     most = max(used)
     return most if verdict.accepted or most > 1 else math.inf
 
