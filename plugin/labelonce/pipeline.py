@@ -12,6 +12,7 @@ from labelonce import embedding
 from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
+from labelonce.eps import similarity_from
 from labelonce.images.views import views_of
 from labelonce.levels import SCENE, Level, Rules, level_of, rules_from
 from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
@@ -19,7 +20,7 @@ from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role, by_word
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
-from labelonce.settings import Settings, similarity_from
+from labelonce.settings import Settings
 from labelonce.sources.base import Source
 from labelonce.spool import Spool
 from labelonce.store import Store
@@ -179,17 +180,19 @@ class Workshop:
     @property
     def region(self) -> str:
         """The part of every image that counts, as a text."""
-        return str(self.settings.region or "")
+        return self.settings.counted
 
     def _shaped(self) -> dict[str, Any]:
         settings = self.settings
-        checked = {"level": self.level.name, "level_reason": self.level.reason, "thresholds": asdict(self.rules)}
+        limits = {name: value for name, value in asdict(self.rules).items() if name != "ignored"}
+        checked = {"level": self.level.name, "level_reason": self.level.reason, "thresholds": limits}
         return {
             "model": self.embedder.name,
             "verify": "geometry" if settings.verifies else "none",
             **(checked if settings.verifies else {}),
             "roi": settings.roi,
             "roi_from_predictions": settings.roi_from_predictions,
+            "ignore": settings.ignore,
             "invariant": settings.invariant,
             "similarity": round(100 * self.threshold, 4),
             "min_samples": settings.min_samples,
@@ -230,6 +233,7 @@ def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settin
         workers=settings.workers,
         max_pixels=settings.max_pixels,
         region=settings.region,
+        ignored=settings.ignored,
         views=views_of(settings.invariant.split(",") if settings.invariant else ()),
         spool=Spool(settings.spool, settings.store_path.parent),
     )

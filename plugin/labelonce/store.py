@@ -45,9 +45,9 @@ class ImageRecord:
     Parameters
     ----------
     digest
-        SHA-256 of its bytes; with the region behind it where only a part of the picture counts.
+        SHA-256 of its bytes; with what counts behind it where that is only a part of the picture.
     pixels
-        Digest of its upright pixels, or of the region of them.
+        Digest of its upright pixels, or of the region of them; with the places behind it that do not count.
     captured
         When and by which camera it was taken, as `images.exif.captured` says it; empty where nothing says so.
     """
