@@ -1,5 +1,6 @@
 """Tests of what is left out of every comparison: places of every picture, and overlays on photographs."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from labelonce.images.decoding import decode
 from labelonce.images.ignoring import counted, filled_up, regions_of, without
 from labelonce.images.regions import Region
 from labelonce.images.views import VIEWS
+from labelonce.levels import rules_from
 from labelonce.pipeline import find_clusters, make_plan
 from labelonce.planning import Role
 from labelonce.progress import Progress
 from labelonce.settings import Settings
 from labelonce.sources.folder import FolderSource
+from labelonce.verification import verify
 
 AS_IT_LIES = np.eye(2, 3)
 CLOCK = "0,0,34,12"
@@ -220,3 +223,35 @@ def test_places_are_given_in_every_way(way: str, frames: Path, tmp_path: Path, m
     assert json.loads(done.stdout)["plan"]["settings"]["ignore"] == both
     told = CliRunner().invoke(cli, command)
     assert f"left out of every comparison: {both}" in told.stdout
+
+
+@pytest.mark.parametrize("level", ["copies", "near", "scene"])
+def test_overlays_on_photographs_may_be_ignored(level: str) -> None:
+    counting, ignoring = (
+        rules_from(Settings(overlays=choice), level, similarity=0.75, strict=0.9) for choice in ("count", "ignore")
+    )
+    assert ignoring == dataclasses.replace(counting, photographs=True)
+
+
+@pytest.mark.parametrize("photograph", [True, False])
+def test_overlays_tell_other_pictures_apart_in_any_case(photograph: bool) -> None:
+    drawing = np.full((360, 480, 3), 250, np.uint8)
+    for row in range(30, 340, 26):
+        text = f"line {row * 7919 % 1000} of a page"
+        cv2.putText(drawing, text, (20, row), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
+    shown = scene(4) if photograph else drawing
+    stamped = shown.copy()
+    cv2.putText(stamped, "2024-05-17", (300, 345), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 120, 0), 1, cv2.LINE_AA)
+    a, b = extract(picture(shown)), extract(picture(stamped))
+    assert a.photographic == b.photographic == photograph
+    for overlays in ("count", "ignore"):
+        rules = rules_from(Settings(overlays=overlays), "near", similarity=0.75, strict=0.9)
+        found = verify(a, b, 0.99, rules, lambda: (shown, stamped))
+        assert found.accepted == (photograph and overlays == "ignore")
+        assert found.accepted or found.reason in ("different", "colour")
+
+
+def test_a_plan_says_that_overlays_are_ignored(frames: Path, tmp_path: Path) -> None:
+    made = make_plan(source(frames), settings(tmp_path, overlays="ignore"), Progress())
+    assert made.settings["overlays"] == "ignore"
+    assert made.settings["thresholds"]["photographs"]

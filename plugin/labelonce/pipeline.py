@@ -193,6 +193,7 @@ class Workshop:
             "roi": settings.roi,
             "roi_from_predictions": settings.roi_from_predictions,
             "ignore": settings.ignore,
+            "overlays": settings.overlays,
             "invariant": settings.invariant,
             "similarity": round(100 * self.threshold, 4),
             "min_samples": settings.min_samples,

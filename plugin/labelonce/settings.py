@@ -172,6 +172,13 @@ class Settings:
         "How alike neighbours are at least: a similarity as in 95%, or a cosine distance (1 - cosine) as in 0.05. "
         "With verification this is what proposes pairs. The default depends on the model.",
     )
+    overlays: str = setting(
+        "count",
+        "similarity",
+        "Whether text, logos and time stamps on photographs tell them apart: ignore lets photographs differ in thin "
+        "things, and in small ones as well. Other pictures are looked at closely in any case.",
+        choices=("count", "ignore"),
+    )
     min_samples: int = setting(
         2, "similarity", "Tasks within eps, itself included, that make a task the core of a cluster.", kind=int, least=1
     )

@@ -93,7 +93,7 @@ class Verdict:
 def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: Pictures) -> Verdict:
     """Decide whether two pictures show the same: by their thumbnails, and then by a fine look.
 
-    Nothing is taken for the same on the evidence of thumbnails, but for photographs in which things may have moved.
+    Nothing is taken for the same on the evidence of thumbnails, but for photographs where the rules say so.
 
     Parameters
     ----------
