@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce.hints import Hint
 from labelonce.neighbours import NeighbourSearch, Pairs, link
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
@@ -48,10 +49,17 @@ class Proposals:
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of nodes that show the same, each with its reason."""
+    """Pairs of nodes that show the same, each with its reason.
+
+    Parameters
+    ----------
+    hint
+        A place in which pairs differ that agree everywhere else; None where there is none.
+    """
 
     pairs: Pairs
     reasons: tuple[str, ...]
+    hint: Hint | None = None
 
     def find(self, one: int, other: int) -> tuple[float, str] | None:
         """Cosine similarity of two nodes, and why they are a pair; None where they are not."""

@@ -53,6 +53,8 @@ class Clusters:
         Nodes that a person said are the same.
     shaped
         The settings that shaped all this, for the plan.
+    hints
+        What would skip more, for a person.
     """
 
     tasks: Sequence[Task]
@@ -63,6 +65,7 @@ class Clusters:
     preference: Preference
     said: Said
     shaped: dict[str, Any]
+    hints: tuple[str, ...] = ()
 
 
 def make_plan(source: Source, settings: Settings, progress: Progress, *, project: int | None = None) -> Plan:
@@ -83,6 +86,7 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         decisions=decisions_of(found, settings),
         problems=tuple(sorted(found.images.problems.items())),
         settings=found.shaped,
+        hints=found.hints,
     )
 
 
@@ -166,7 +170,9 @@ class Workshop:
         weight = np.array([len(node.tasks) for node in nodes], np.int64)
         labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
         said = said_same(nodes)
-        return Clusters(tasks, images, nodes, matches, joined_labels(labels, said), preference, said, self._shaped())
+        labels = joined_labels(labels, said)
+        hints = (matches.hint.text(settings.ignored),) if matches.hint else ()
+        return Clusters(tasks, images, nodes, matches, labels, preference, said, self._shaped(), hints)
 
     def keep(self, images: KnownImages, progress: Progress) -> None:
         """Keep all images of the source for questions about single ones."""

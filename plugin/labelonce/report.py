@@ -58,6 +58,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"  {len(plan.decisions):,} tasks: {counts[Role.UNIQUE]:,} unique, {counts[Role.REPRESENTATIVE]:,} stand for "
         f"{counts[Role.DUPLICATE]:,} duplicates, {plan.clusters():,} clusters{kept}"
     )
+    yield from (f"  {hint}" for hint in plan.hints)
 
 
 def print_json(**parts: Any) -> None:

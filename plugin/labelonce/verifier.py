@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from labelonce.clustering import Preference, represent
 from labelonce.features import FEATURES_VERSION
+from labelonce.fine import Box
+from labelonce.hints import hint_of, packed, unpacked
 from labelonce.judge import NO_FEATURES, Judge
 from labelonce.levels import Rules
 from labelonce.matching import Matches, Node, Proposals
@@ -28,6 +30,8 @@ FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
 TRIES = 64  # rejected pairs after which a task is compared with no other that was rejected as often
 
+_Boxes = tuple[Box, ...]
+_Reasons = list[tuple[int, str | None, _Boxes]]
 _Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 
 
@@ -202,13 +206,18 @@ class Verifier:
             self._moments = self._moments_of(proposed, nodes, self._proven, progress)
         pairs = proposed.pairs
         reasons: dict[int, str] = {}
+        places: dict[tuple[int, int], _Boxes] = {}
         with progress.stage("Verifying pairs", len(pairs.left)) as advance:
             left_over = len(pairs.left)
 
             def check(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
                 nonlocal left_over
                 for part in self._by_node(proposed, nodes, numbers):
-                    reasons.update((number, reason) for number, reason in part if reason is not None)
+                    for number, reason, boxes in part:
+                        if reason is not None:
+                            reasons[number] = reason
+                        elif boxes:
+                            places[int(pairs.left[number]), int(pairs.right[number])] = boxes
                     advance(len(part))
                     left_over -= len(part)
                 return np.array([number in reasons for number in numbers.tolist()], bool)
@@ -216,7 +225,8 @@ class Verifier:
             passed = check(np.arange(len(pairs.left))) if every else settle(pairs, preference, check)
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
-        return Matches(kept, tuple(reasons[number] for number in np.flatnonzero(passed).tolist()))
+        told = tuple(reasons[number] for number in np.flatnonzero(passed).tolist())
+        return Matches(kept, told, hint_of(places))
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
         """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
@@ -258,13 +268,11 @@ class Verifier:
             self._store.put_verdicts(self._step_key, fresh)
         return steps
 
-    def _by_node(
-        self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
-    ) -> Iterator[list[tuple[int, str | None]]]:
-        """Reasons for the pairs of one left node after the other; None where they do not pass."""
+    def _by_node(self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]) -> Iterator[_Reasons]:
+        """Reasons for the pairs of one left node after the other; see `_one_node`."""
         left = proposed.pairs.left[numbers]
         bounds = [*np.flatnonzero(np.diff(left, prepend=-1)).tolist(), len(left)]
-        ahead: deque[Future[list[tuple[int, str | None]]]] = deque()
+        ahead: deque[Future[_Reasons]] = deque()
         with threads(cores(), "verify") as pool:
             for start, stop in pairwise(bounds):
                 ahead.append(pool.submit(self._one_node, proposed, nodes, numbers[start:stop]))
@@ -273,48 +281,62 @@ class Verifier:
             while ahead:
                 yield ahead.popleft().result()
 
-    def _one_node(
-        self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
-    ) -> list[tuple[int, str | None]]:
-        """Reasons for some pairs with one left node."""
-        fresh: dict[str, list[tuple[str, str, bool, str]]] = {}
-        known: dict[tuple[str, str], dict[str, tuple[bool, str]]] = {}
+    def _one_node(self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]) -> _Reasons:
+        """Reasons for some pairs with one left node; None where they do not pass.
 
-        def verdict(one: int, other: int, view: str) -> tuple[bool, str]:
+        With where they differ, for those that only the fine look rejects.
+        """
+        fresh: dict[str, list[tuple[str, str, bool, str]]] = {}
+        differing: dict[str, list[tuple[str, str, str]]] = {}
+        known: dict[tuple[str, str], dict[str, tuple[bool, str]]] = {}
+        differences: dict[tuple[str, str], dict[str, str]] = {}
+
+        def verdict(one: int, other: int, view: str) -> tuple[bool, str, _Boxes]:
             a, b = self._images.records[one].pixels, self._images.records[other].pixels
             if a == b and not view:
-                return True, "same pixels"
+                return True, "same pixels", ()
             if not view:
                 a, b = min(a, b), max(a, b)
             key = f"{self._key} {view}"
             if (key, a) not in known:
                 known[key, a] = self._store.verdicts(a, key)
+                differences[key, a] = self._store.differences(a, key)
             if b not in known[key, a]:
                 found = self._decide(one, other, view)
                 if found is None:  # it cannot be had any more: in doubt, both are kept
-                    return False, NO_FEATURES
-                known[key, a][b] = found
-                fresh.setdefault(key, []).append((a, b, *found))
+                    return False, NO_FEATURES, ()
+                said, boxes = found
+                known[key, a][b] = said
+                fresh.setdefault(key, []).append((a, b, *said))
+                if boxes:
+                    differences[key, a][b] = packed(boxes)
+                    differing.setdefault(key, []).append((a, b, packed(boxes)))
             accepted, why = known[key, a][b]
             if not accepted and self._moments is not None and not view:
                 evidence = self._moments.evidence(one, other)
                 if evidence is not None:
-                    return True, str(evidence)
-            return accepted, why
+                    return True, str(evidence), ()
+            return accepted, why, unpacked(differences[key, a].get(b, "[]"))
 
-        reasons: list[tuple[int, str | None]] = []
+        reasons: _Reasons = []
         for number in numbers.tolist():
             left, right = nodes[int(proposed.pairs.left[number])], nodes[int(proposed.pairs.right[number])]
             view = proposed.views.get(number, "")
             verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
-            passed = all(accepted for accepted, _ in verdicts)
-            reasons.append((number, "; ".join(dict.fromkeys(why for _, why in verdicts)) if passed else None))
+            if all(accepted for accepted, _, _ in verdicts):
+                reasons.append((number, "; ".join(dict.fromkeys(why for _, why, _ in verdicts)), ()))
+                continue
+            boxes = [boxes for accepted, _, boxes in verdicts if not accepted]
+            reasons.append((number, None, tuple(box for some in boxes for box in some) if all(boxes) else ()))
         for key, rows in fresh.items():
             self._store.put_verdicts(key, rows)
+        for key, places in differing.items():
+            self._store.put_differences(key, places)
         return reasons
 
-    def _decide(self, one: int, other: int, view: str) -> tuple[bool, str] | None:
+    def _decide(self, one: int, other: int, view: str) -> tuple[tuple[bool, str], _Boxes] | None:
         found = self._judge.verdict(one, other, view, self._rules)
         if found.reason in (NO_FEATURES, NO_PICTURES):
             return None
-        return found.accepted, f"{view}: {found}" if view else str(found)
+        boxes = found.difference.boxes if found.difference and not (found.accepted or view) else ()
+        return (found.accepted, f"{view}: {found}" if view else str(found)), boxes
