@@ -22,7 +22,7 @@ def values(one) -> tuple:
         return True, False, True
     if one.name == "eps":
         return "95%", "0.1", "0.2"
-    if one.name == "roi":
+    if one.name in ("roi", "ignore"):
         return "0,0,50,50", "10,0,50,50", "20,0,50,50"
     if one.metadata["choices"]:
         others = [choice for choice in one.metadata["choices"] if choice != one.default]

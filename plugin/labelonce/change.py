@@ -67,7 +67,7 @@ class Change:
 _NOTHING_TO_COMPARE = Change(1.0, 0.0)
 
 
-def changed_area(a: Rgb, b: Rgb, transform: NDArray[np.float64]) -> Change:
+def changed_area(a: Rgb, b: Rgb, transform: NDArray[np.float64], counted: tuple[Mask, Mask] | None = None) -> Change:
     """Find the content that changed between two pictures of one view.
 
     Pure and deterministic. Which of the two is `a` hardly matters: only whose pixels are interpolated.
@@ -78,6 +78,8 @@ def changed_area(a: Rgb, b: Rgb, transform: NDArray[np.float64]) -> Change:
         (h, w, 3) uint8 RGB, each of its own size; long side 160.
     transform
         (2, 3) float64, finite. From pixels of `b` to pixels of `a`.
+    counted
+        (h, w) uint8 of each picture, 1 where it counts; None where all of both does.
 
     Returns
     -------
@@ -88,7 +90,8 @@ def changed_area(a: Rgb, b: Rgb, transform: NDArray[np.float64]) -> Change:
     scale = abs(right_x * down_y - right_y * down_x) ** 0.5
     if not SCALES[0] < scale < SCALES[1] or 0 in a.shape or 0 in b.shape:
         return _NOTHING_TO_COMPARE
-    a, b, overlap = _laid_on(np.ascontiguousarray(a), np.ascontiguousarray(b), transform, scale)
+    counts = counted or (np.ones(a.shape[:2], np.uint8), np.ones(b.shape[:2], np.uint8))
+    a, b, overlap = _laid_on(np.ascontiguousarray(a), np.ascontiguousarray(b), transform, scale, counts)
     compared = _averaged(overlap, 2, cv2.INTER_NEAREST)
     count = cv2.countNonZero(compared)
     if count < LEAST_OVERLAP:
@@ -100,15 +103,18 @@ def changed_area(a: Rgb, b: Rgb, transform: NDArray[np.float64]) -> Change:
     return Change(area / count, float(structure[compared > 0].mean()))
 
 
-def _laid_on(a: Rgb, b: Rgb, transform: NDArray[np.float64], scale: float) -> tuple[Rgb, Rgb, Mask]:
-    """Both pictures on the pixels of `a`, equally sharp, and where they overlap: 1, a rim of two pixels left out."""
+def _laid_on(
+    a: Rgb, b: Rgb, transform: NDArray[np.float64], scale: float, counts: tuple[Mask, Mask]
+) -> tuple[Rgb, Rgb, Mask]:
+    """Both pictures on the pixels of `a`, equally sharp, and where both count: 1, a rim of two pixels left out."""
     height, width = a.shape[:2]
     if scale < SOFTER:
         b = np.asarray(cv2.GaussianBlur(b, (0, 0), 0.5 / scale), np.uint8)
     elif scale > 1 / SOFTER:
         a = np.asarray(cv2.GaussianBlur(a, (0, 0), 0.5 * scale), np.uint8)
     moved = cv2.warpAffine(b, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(np.ones(b.shape[:2], np.uint8), transform, (width, height), flags=cv2.INTER_NEAREST)
+    moved_counts = cv2.warpAffine(counts[1], transform, (width, height), flags=cv2.INTER_NEAREST)
+    inside = cv2.bitwise_and(counts[0], moved_counts)
     inside = cv2.erode(inside, _BOX, iterations=2, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return a, np.asarray(moved, np.uint8), np.asarray(inside, np.uint8)
 

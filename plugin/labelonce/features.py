@@ -1,7 +1,7 @@
 """What is kept of one picture to compare it with others: a thumbnail, and the corners found in it."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import cv2
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.images.decoding import Picture
+from labelonce.images.ignoring import counted
+from labelonce.images.regions import Region
 
 FEATURES_VERSION = 2  # part of the store's key: raise it when `extract` changes
 
@@ -72,6 +74,11 @@ class Features:
     def seen(self, view: View) -> "Features":
         """The same picture, turned or mirrored."""
         return Features(self.jpeg, self._size, view)
+
+    def counted(self, ignored: Sequence[Region], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """(h, w) uint8, 1 where the picture counts, held as it is here; of the shape of a picture of it."""
+        mask = self._viewed(counted(ignored))
+        return np.asarray(cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), np.uint8)
 
     @cached_property
     def size(self) -> tuple[int, int]:

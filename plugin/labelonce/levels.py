@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from labelonce.change import NEAR_AREA
+from labelonce.images.regions import Region
 from labelonce.settings import Settings
 
 # Label Studio's control tags by what they do with an image, in lower case.
@@ -47,9 +48,11 @@ class Rules:
     turn
         Largest angle, degrees, by which one picture may be turned against the other.
     photographs
-        Whether things may have moved in photographs: then only pictures that are none are looked at closely.
+        Whether photographs may differ in what only a close look shows: then only other pictures are looked at closely.
     equal
         Whether nothing but equal pixels is accepted.
+    ignored
+        Places of every picture that do not count.
     """
 
     inliers: int = 12
@@ -64,6 +67,7 @@ class Rules:
     turn: float = 15.0
     photographs: bool = False
     equal: bool = False
+    ignored: tuple[Region, ...] = ()
 
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"
@@ -161,5 +165,7 @@ def rules_from(settings: Settings, level: str, *, similarity: float, strict: flo
         change=share(settings.max_change, rules.change),
         agreement=rules.agreement if settings.min_agreement is None else settings.min_agreement,
         plain_similarity=share(settings.strict, rules.plain_similarity),
+        photographs=rules.photographs or settings.overlays == "ignore",
+        ignored=settings.ignored,
         turn=180.0 if "rotate" in (settings.invariant or "") else rules.turn,
     )

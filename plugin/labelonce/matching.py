@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce.hints import Hint
 from labelonce.neighbours import NeighbourSearch, Pairs, link
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
@@ -54,11 +55,14 @@ class Matches:
     ----------
     doubts
         As in `Verdict`; None for pairs that no threshold of the verification decided.
+    hint
+        A place in which pairs differ that agree everywhere else; None where there is none.
     """
 
     pairs: Pairs
     reasons: tuple[str, ...]
     doubts: tuple[float | None, ...]
+    hint: Hint | None = None
 
     def find(self, one: int, other: int) -> tuple[float, str, float | None] | None:
         """Cosine similarity of two nodes, why they are a pair, and the doubt; None where they are none."""

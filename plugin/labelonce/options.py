@@ -10,7 +10,15 @@ import click
 from labelonce.config_file import read_config
 from labelonce.settings import Settings, environment_variable
 
+PARTED = ";"  # between the values of a setting that takes several
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Parted(click.types.StringParamType):
+    """A text of which there may be several."""
+
+    envvar_list_splitter = PARTED
 
 
 def _kind(one: "Field[Any]") -> Any:
@@ -28,12 +36,14 @@ def option(one: "Field[Any]") -> Callable[[F], F]:
     """The option of one setting."""
     flag = one.metadata["kind"] is bool
     name = one.name.replace("_", "-")
+    many = one.metadata["many"]
     return click.option(
         *one.metadata["flags"],
         f"--{name}/--no-{name}" if flag else f"--{name}",
         one.name,
-        type=None if flag else _kind(one),
+        type=_Parted() if many else None if flag else _kind(one),
         is_flag=flag,
+        multiple=many,
         default=one.default,
         envvar=environment_variable(one.name),
         show_envvar=True,
@@ -64,10 +74,16 @@ def with_settings(*groups: str, without: tuple[str, ...] = ()) -> Callable[[F], 
 
 def _load(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
     # click looks values up here after the command line and the environment
-    context.default_map = {**read_config(path), **(context.default_map or {})}
+    content = read_config(path)
+    for one in fields(Settings):
+        if one.metadata["many"] and one.name in content:
+            content[one.name] = content[one.name].split(PARTED)
+    context.default_map = {**content, **(context.default_map or {})}
 
 
 def settings_from(values: dict[str, Any]) -> Settings:
     """The settings among a command's parameters."""
-    known = {one.name for one in fields(Settings)}
-    return Settings(**{name: value for name, value in values.items() if name in known})
+    many = {one.name: one.metadata["many"] for one in fields(Settings)}
+    known: dict[str, Any] = {name: value for name, value in values.items() if name in many}
+    known |= {name: PARTED.join(value) or None for name, value in known.items() if many[name]}
+    return Settings(**known)

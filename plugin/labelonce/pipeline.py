@@ -12,6 +12,7 @@ from labelonce import embedding
 from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
+from labelonce.eps import similarity_from
 from labelonce.images.views import views_of
 from labelonce.levels import SCENE, Level, Rules, level_of, rules_from
 from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
@@ -19,7 +20,7 @@ from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role, by_word
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
-from labelonce.settings import Settings, similarity_from
+from labelonce.settings import Settings
 from labelonce.sources.base import Source
 from labelonce.spool import Spool
 from labelonce.store import Store
@@ -52,6 +53,8 @@ class Clusters:
         Nodes that a person said are the same.
     shaped
         The settings that shaped all this, for the plan.
+    hints
+        What would skip more, for a person.
     """
 
     tasks: Sequence[Task]
@@ -62,6 +65,7 @@ class Clusters:
     preference: Preference
     said: Said
     shaped: dict[str, Any]
+    hints: tuple[str, ...] = ()
 
 
 def make_plan(source: Source, settings: Settings, progress: Progress, *, project: int | None = None) -> Plan:
@@ -82,6 +86,7 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         decisions=decisions_of(found, settings),
         problems=tuple(sorted(found.images.problems.items())),
         settings=found.shaped,
+        hints=found.hints,
     )
 
 
@@ -165,7 +170,9 @@ class Workshop:
         weight = np.array([len(node.tasks) for node in nodes], np.int64)
         labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
         said = said_same(nodes)
-        return Clusters(tasks, images, nodes, matches, joined_labels(labels, said), preference, said, self._shaped())
+        labels = joined_labels(labels, said)
+        hints = (matches.hint.text(settings.ignored),) if matches.hint else ()
+        return Clusters(tasks, images, nodes, matches, labels, preference, said, self._shaped(), hints)
 
     def keep(self, images: KnownImages, progress: Progress) -> None:
         """Keep all images of the source for questions about single ones."""
@@ -179,17 +186,20 @@ class Workshop:
     @property
     def region(self) -> str:
         """The part of every image that counts, as a text."""
-        return str(self.settings.region or "")
+        return self.settings.counted
 
     def _shaped(self) -> dict[str, Any]:
         settings = self.settings
-        checked = {"level": self.level.name, "level_reason": self.level.reason, "thresholds": asdict(self.rules)}
+        limits = {name: value for name, value in asdict(self.rules).items() if name != "ignored"}
+        checked = {"level": self.level.name, "level_reason": self.level.reason, "thresholds": limits}
         return {
             "model": self.embedder.name,
             "verify": "geometry" if settings.verifies else "none",
             **(checked if settings.verifies else {}),
             "roi": settings.roi,
             "roi_from_predictions": settings.roi_from_predictions,
+            "ignore": settings.ignore,
+            "overlays": settings.overlays,
             "invariant": settings.invariant,
             "similarity": round(100 * self.threshold, 4),
             "min_samples": settings.min_samples,
@@ -230,6 +240,7 @@ def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settin
         workers=settings.workers,
         max_pixels=settings.max_pixels,
         region=settings.region,
+        ignored=settings.ignored,
         views=views_of(settings.invariant.split(",") if settings.invariant else ()),
         spool=Spool(settings.spool, settings.store_path.parent),
     )

@@ -77,6 +77,8 @@ class Plan:
         The settings that shaped the decisions.
     problems
         Tasks whose images could not be compared, with the reason; they are kept.
+    hints
+        What would skip more, for a person.
     """
 
     source: str
@@ -84,6 +86,7 @@ class Plan:
     decisions: tuple[Decision, ...]
     problems: tuple[tuple[TaskId, str], ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
 
     def count(self, role: Role) -> int:
         """How many tasks have a role."""
@@ -147,7 +150,8 @@ def load_plan(path: Path) -> Plan:
             raise PlanError(f"{path} was written by another version of labelonce. Make the plan anew.")
         decisions = tuple(Decision(**{**row, "role": Role(row["role"])}) for row in content.pop("decisions"))
         problems = tuple((task, reason) for task, reason in content.pop("problems"))
-        plan = Plan(decisions=decisions, problems=problems, **content)
+        hints = tuple(content.pop("hints", ()))
+        plan = Plan(decisions=decisions, problems=problems, hints=hints, **content)
         _check(plan)
         return plan
     except OSError as error:
@@ -164,6 +168,7 @@ def _check(plan: Plan) -> None:
         isinstance(plan.source, str)
         and type(plan.project) in (int, type(None))
         and isinstance(plan.settings, dict)
+        and all(isinstance(hint, str) for hint in plan.hints)
         and len(roles) == len(plan.decisions)
         and all(type(task) in kinds for task in roles)
         and all(

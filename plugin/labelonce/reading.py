@@ -21,6 +21,7 @@ from labelonce.embedding.base import Embedder
 from labelonce.errors import ImageProblem, ImageUnavailable
 from labelonce.features import FEATURES_VERSION, extract
 from labelonce.images.decoding import LONG_SIDE, Picture, decode
+from labelonce.images.ignoring import filled_up, without
 from labelonce.images.regions import Region
 from labelonce.images.views import VIEWS
 from labelonce.progress import Progress
@@ -55,7 +56,7 @@ class KnownImages:
     rows
         The rows of a task's images, in order.
     digests
-        Digests of the bytes of a task's images, in order; with the region behind it where only a part counts.
+        Digests of the bytes of a task's images, in order; with what counts behind it where that is a part only.
     problems
         Tasks whose images cannot be compared, with the reason.
     origins
@@ -126,6 +127,8 @@ class Reader:
         Larger pictures are not decoded.
     region
         The part of every image that counts, unless its task names another.
+    ignored
+        Places of every image that do not count, in percent of that part.
     views
         Names of the views in which every picture is embedded too.
     spool
@@ -142,6 +145,7 @@ class Reader:
         workers: int = 16,
         max_pixels: int = 170_000_000,
         region: Region | None = None,
+        ignored: Sequence[Region] = (),
         views: Sequence[str] = (),
         spool: Spool | None = None,
     ) -> None:
@@ -153,6 +157,8 @@ class Reader:
         self._workers = workers
         self._max_pixels = max_pixels
         self._region = region
+        self._ignored = tuple(ignored)
+        self._without = without(ignored)  # part of every key: what is remembered is of pictures without these places
         self._views = tuple(views)
         self._models = (embedder.identity, *(f"{embedder.identity}@{view}" for view in views))
 
@@ -200,7 +206,7 @@ class Reader:
         picture = self._again(*images.origins[row], digest=images.records[row].digest)
         if picture is None:
             return None
-        content = extract(picture).to_bytes()
+        content = extract(self._without_ignored(picture)).to_bytes()
         self._store.put_images([], [], [(pixels, FEATURES, content)])
         return content
 
@@ -219,11 +225,22 @@ class Reader:
             content = Content(data) if data is not None else self._source.read(task, location)
             regions = {region for place, region in self._parts(task) if place == location}
             for region in regions:
-                if content is not None and _digest(content, region) == digest:
+                if content is not None and self._digest(content, region) == digest:
                     return decode(content.data, max_pixels=self._max_pixels, region=region, long_side=long_side)
         except ImageProblem:
             pass
         return None
+
+    def _without_ignored(self, picture: Picture) -> Picture:
+        return replace(picture, rgb=filled_up(picture.rgb, self._ignored))
+
+    def _place(self, location: str, region: Region | None) -> bytes:
+        return place_of(self._source.identity, location, f"{region}{self._without}")
+
+    def _digest(self, content: Content, region: Region | None) -> str:
+        """SHA-256 of the bytes, with what counts of the picture behind it."""
+        digest = hashlib.sha256(content.data).hexdigest()
+        return (digest if region is None else f"{digest}@{region}") + self._without
 
     def _parts(self, task: Task) -> list[tuple[str, Region | None]]:
         """The locations of a task's images, each with the region that counts."""
@@ -234,7 +251,7 @@ class Reader:
         """Every image, with what the store knows of its place."""
         parts = ((task, location, region) for task in tasks for location, region in self._parts(task))
         while some := list(islice(parts, TOGETHER)):
-            places = [place_of(self._source.identity, location, region) for _, location, region in some]
+            places = [self._place(location, region) for _, location, region in some]
             found = self._store.places(places)
             vectors = self._complete(record for _, record in found.values())
             for (task, location, region), place in zip(some, places, strict=True):
@@ -298,7 +315,7 @@ class Reader:
 
     def _look(self, batch: Sequence[tuple[_Job, _Fetched]], gathered: "_Gathered") -> list[_Outcome]:
         """Decode and embed what neither the store nor this run has met before."""
-        named = [(job, one, _digest(one, job.region) if isinstance(one, Content) else "") for job, one in batch]
+        named = [(job, one, self._digest(one, job.region) if isinstance(one, Content) else "") for job, one in batch]
         contents = {digest: (one.data, job.region) for job, one, digest in named if isinstance(one, Content)}
         if self._spool:
             for digest, (data, _) in contents.items():
@@ -313,14 +330,15 @@ class Reader:
         fresh = {digest: content for digest, content in contents.items() if digest not in results}
         for digest, (data, region) in fresh.items():
             try:
-                picture = decode(data, max_pixels=self._max_pixels, region=region)
+                picture = self._without_ignored(decode(data, max_pixels=self._max_pixels, region=region))
             except ImageProblem as problem:
                 results[digest] = problem
                 continue
             size = picture.width, picture.height
-            results[digest] = ImageRecord(digest, picture.digest, *size, picture.sharpness, picture.captured)
-            if picture.digest not in gathered.rows and picture.digest not in vectors:
-                pictures[picture.digest] = picture
+            pixels = f"{picture.digest}{self._without}"
+            results[digest] = ImageRecord(digest, pixels, *size, picture.sharpness, picture.captured)
+            if pixels not in gathered.rows and pixels not in vectors:
+                pictures[pixels] = picture
         vectors |= self._embedded(pictures)
         features = {key: extract(picture).to_bytes() for key, picture in pictures.items() if self._with_features}
         outcomes = []
@@ -427,9 +445,3 @@ def _unchanged(job: _Job) -> _Outcome:
     if known is None:  # a source may say so only of what it was asked about
         return _Outcome(job, ImageUnavailable("its source takes it for known, but it is not"))
     return _Outcome(job, known.record, known.vectors)
-
-
-def _digest(content: Content, region: Region | None) -> str:
-    """SHA-256 of the bytes, with the region behind it."""
-    digest = hashlib.sha256(content.data).hexdigest()
-    return digest if region is None else f"{digest}@{region}"

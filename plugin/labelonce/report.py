@@ -52,10 +52,13 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     )
     if shaped.get("level"):
         yield f"  level {shaped['level']}: {shaped['level_reason']}"
+    if shaped.get("ignore"):
+        yield f"  left out of every comparison: {shaped['ignore']}"
     yield (
         f"  {len(plan.decisions):,} tasks: {counts[Role.UNIQUE]:,} unique, {counts[Role.REPRESENTATIVE]:,} stand for "
         f"{counts[Role.DUPLICATE]:,} duplicates, {plan.clusters():,} clusters{kept}"
     )
+    yield from (f"  {hint}" for hint in plan.hints)
 
 
 def print_json(**parts: Any) -> None:

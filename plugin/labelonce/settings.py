@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from labelonce.addresses import AllowedHosts
+from labelonce.eps import similarity_from
 from labelonce.errors import ConfigurationError
+from labelonce.images.ignoring import regions_of, without
 from labelonce.images.regions import Region
 
 GROUPS = ("server", "images", "similarity", "thresholds", "marking", "locking", "savings", "serving", "secret", "logs")
@@ -27,10 +29,11 @@ def setting(
     flags: tuple[str, ...] = (),
     least: float | None = None,
     secret: bool = False,
+    many: bool = False,
 ) -> Any:
-    """Declare one setting as a dataclass field."""
+    """Declare one setting as a dataclass field; of `many`, the option may be given several times."""
     details = {"group": group, "text": text, "env": env, "choices": choices, "kind": kind, "flags": flags}
-    return field(default=default, repr=not secret, metadata={**details, "least": least})
+    return field(default=default, repr=not secret, metadata={**details, "least": least, "many": many})
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,14 @@ class Settings:
         "Compare only the region that holds what a task's predictions outline; without predictions the whole image.",
         kind=bool,
     )
+    ignore: str | None = setting(
+        None,
+        "similarity",
+        "Leave this place of every image out of every comparison, as for a burnt-in clock, a caption or a watermark: "
+        "x,y,w,h in percent of what is compared (of the region, with --roi). Several are parted by semicolons, as in "
+        "0,0,30,6;70,92,30,8, or given one by one.",
+        many=True,
+    )
     verify: str | None = setting(
         None,
         "similarity",
@@ -160,6 +171,13 @@ class Settings:
         "similarity",
         "How alike neighbours are at least: a similarity as in 95%, or a cosine distance (1 - cosine) as in 0.05. "
         "With verification this is what proposes pairs. The default depends on the model.",
+    )
+    overlays: str = setting(
+        "count",
+        "similarity",
+        "Whether text, logos and time stamps on photographs tell them apart: ignore lets photographs differ in thin "
+        "things, and in small ones as well. Other pictures are looked at closely in any case.",
+        choices=("count", "ignore"),
     )
     min_samples: int = setting(
         2, "similarity", "Tasks within eps, itself included, that make a task the core of a cluster.", kind=int, least=1
@@ -299,6 +317,16 @@ class Settings:
         return None if self.roi is None else Region.parse(self.roi)
 
     @property
+    def ignored(self) -> tuple[Region, ...]:
+        """The places of every image that do not count."""
+        return regions_of(self.ignore)
+
+    @property
+    def counted(self) -> str:
+        """What of every image counts, as a text; empty for all of it."""
+        return f"{self.region or ''}{without(self.ignored)}"
+
+    @property
     def chosen_model(self) -> str:
         """The model, by name or by preset."""
         return self.model or ("vgg16" if self.preset == "recipe" else "lite0")
@@ -356,6 +384,8 @@ def check(one: "Field[Any]", value: Any) -> None:
         similarity_from(str(value))
     if one.name == "roi":
         Region.parse(str(value))
+    if one.name == "ignore":
+        regions_of(str(value))
     if one.name == "allow_host":
         AllowedHosts.parse(str(value))
 
@@ -371,27 +401,3 @@ def environment_variable(name: str) -> str:
     """The environment variable of a setting."""
     declared = {one.name: one.metadata["env"] for one in fields(Settings)}[name]
     return declared or f"LABELONCE_{name.upper()}"
-
-
-def similarity_from(eps: str | float) -> float:
-    """Cosine similarity (-1 to 1) from a percentage (``95%``) or a cosine distance (``0.05``).
-
-    Raises
-    ------
-    ConfigurationError
-        The text is neither.
-    """
-    text = str(eps).strip()
-    percent = text.endswith("%")
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = float("nan")
-    if percent and 0 < value <= 100:
-        return value / 100
-    if not percent and 0 <= value <= 2:
-        return 1 - value
-    meant = f" Is {text}% meant?" if 2 < value <= 100 else ""
-    raise ConfigurationError(
-        f"eps = {text!r}: give a similarity above 0% and up to 100%, or a cosine distance from 0 to 2.{meant}"
-    )

@@ -35,6 +35,9 @@ CREATE TABLE verdicts (
     a TEXT, b TEXT, verifier TEXT, accepted INTEGER NOT NULL, reason TEXT NOT NULL, doubt REAL NOT NULL,
     seal INTEGER NOT NULL, PRIMARY KEY (a, b, verifier)
 ) WITHOUT ROWID;
+CREATE TABLE differences (
+    a TEXT, b TEXT, verifier TEXT, boxes TEXT NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY (a, b, verifier)
+) WITHOUT ROWID;
 """
 
 
@@ -45,9 +48,9 @@ class ImageRecord:
     Parameters
     ----------
     digest
-        SHA-256 of its bytes; with the region behind it where only a part of the picture counts.
+        SHA-256 of its bytes; with what counts behind it where that is only a part of the picture.
     pixels
-        Digest of its upright pixels, or of the region of them.
+        Digest of its upright pixels, or of the region of them; with the places behind it that do not count.
     captured
         When and by which camera it was taken, as `images.exif.captured` says it; empty where nothing says so.
     """
@@ -143,6 +146,12 @@ class Store:
             if seal == _seal(pixels, b, verifier, accepted, reason, doubt)
         }
 
+    def differences(self, pixels: str, verifier: str) -> dict[str, str]:
+        """Where one image and others that come after it differ, for those pairs of which that is remembered."""
+        query = "SELECT b, boxes, seal FROM differences WHERE a = ? AND verifier = ?"
+        found = self._fetch(query, (pixels, verifier))
+        return {b: boxes for b, boxes, seal in found if seal == _seal(pixels, b, verifier, boxes)}
+
     def put_images(
         self,
         records: Iterable[ImageRecord],
@@ -181,6 +190,11 @@ class Store:
             _sealing(a, b, verifier, int(accepted), reason, float(doubt)) for a, b, accepted, reason, doubt in rows
         ]
         self._write(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", values))
+
+    def put_differences(self, verifier: str, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Remember where images differ: the two digests in order, and boxes as a text."""
+        values = [_sealing(a, b, verifier, boxes) for a, b, boxes in rows]
+        self._write(("INSERT OR REPLACE INTO differences VALUES (?, ?, ?, ?, ?)", values))
 
     def _among(self, query: str, keys: Sequence[bytes] | Sequence[str], *before: str) -> Iterator[tuple[Any, ...]]:
         """Rows of a query that ends in IN, for any number of keys."""

@@ -93,7 +93,7 @@ class Verdict:
 def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: Pictures) -> Verdict:
     """Decide whether two pictures show the same: by their thumbnails, and then by a fine look.
 
-    Nothing is taken for the same on the evidence of thumbnails, but for photographs in which things may have moved.
+    Nothing is taken for the same on the evidence of thumbnails, but for photographs where the rules say so.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
         (rgb.shape[1] / one.small.shape[1], rgb.shape[0] / one.small.shape[0])
         for rgb, one in zip(shown, (a, b), strict=True)
     ]
-    difference = look(*shown, rescaled(found.transform, *ratios))
+    difference = look(*shown, rescaled(found.transform, *ratios), _counted(a, b, shown, rules))
     if difference.same:
         return replace(found, doubt=max(difference.structure, difference.colour), difference=difference)
     reason = "different" if difference.structure > 1 else "colour"
@@ -147,6 +147,13 @@ def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdic
     return found
 
 
+def _counted(a: Features, b: Features, shown: tuple[Rgb, Rgb], rules: Rules) -> tuple[Rgb, Rgb] | None:
+    """Where pictures of both count, as `look` takes it."""
+    if not rules.ignored:
+        return None
+    return a.counted(rules.ignored, shown[0].shape), b.counted(rules.ignored, shown[1].shape)
+
+
 def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verdict | None:
     """The verdict on pictures that fill the same frame; None where only corners can tell.
 
@@ -159,7 +166,7 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
     alignment = fill(a, b)
     if alignment is None:
         return None
-    change = _change(a, b, alignment)
+    change = _change(a, b, alignment, rules)
     if change.agreement < max(IN_PLACE, rules.agreement):
         return None
     if change.area <= min(rules.change, rules.plain_change):
@@ -176,7 +183,7 @@ def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdi
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
         return plain or Verdict(False, missing, percent, found.inliers, found.overlap, None, found.transform)
-    verdict = _compared(a, b, percent, found, "geometry", rules.change, rules.agreement)
+    verdict = _compared(a, b, percent, found, "geometry", rules.change, rules)
     least = ((rules.inliers, found.inliers), (rules.inlier_share, found.share), (rules.overlap, min(found.overlap)))
     return replace(verdict, doubt=max(verdict.doubt, *(_share(*pair) for pair in least)))
 
@@ -198,26 +205,26 @@ def _by_pixels(a: Features, b: Features, percent: float, rules: Rules) -> Verdic
     found = align_pixels(a, b)
     if found.transform is None or min(found.overlap) < rules.overlap or found.turn > rules.turn:
         return None
-    return _compared(a, b, percent, found, "embedding", min(rules.change, rules.plain_change), rules.agreement)
+    return _compared(a, b, percent, found, "embedding", min(rules.change, rules.plain_change), rules)
 
 
 def _compared(
-    a: Features, b: Features, percent: float, found: Alignment, reason: str, limit: float, agreement: float
+    a: Features, b: Features, percent: float, found: Alignment, reason: str, limit: float, rules: Rules
 ) -> Verdict:
-    change = _change(a, b, found)
+    change = _change(a, b, found, rules)
     accepted = True
-    if change.agreement < agreement:
+    if change.agreement < rules.agreement:
         accepted, reason = False, "agreement"
     elif change.area > limit:
         accepted, reason = False, "changed"
-    doubt = max(_share(change.area, limit), _share(1 - change.agreement, 1 - agreement))
+    doubt = max(_share(change.area, limit), _share(1 - change.agreement, 1 - rules.agreement))
     return Verdict(accepted, reason, percent, found.inliers, found.overlap, change, found.transform, doubt)
 
 
-def _change(a: Features, b: Features, found: Alignment) -> Change:
+def _change(a: Features, b: Features, found: Alignment, rules: Rules) -> Change:
     if found.transform is None:
         return Change(area=1.0, agreement=0.0)
-    return changed_area(a.small, b.small, found.transform)
+    return changed_area(a.small, b.small, found.transform, _counted(a, b, (a.small, b.small), rules))
 
 
 def _share(value: float, limit: float) -> float:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from labelonce.clustering import Preference, represent
 from labelonce.features import FEATURES_VERSION
+from labelonce.fine import Box
+from labelonce.hints import hint_of, packed, unpacked
 from labelonce.judge import NO_FEATURES, Judge
 from labelonce.levels import Rules
 from labelonce.matching import Matches, Node, Proposals
@@ -28,8 +30,10 @@ FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
 TRIES = 64  # rejected pairs after which a task is compared with no other that was rejected as often
 
+_Boxes = tuple[Box, ...]
 _Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 _Why = tuple[str, float | None]  # of a pair that passes: the reason, and the doubt
+_Found = list[tuple[int, _Why | None, _Boxes]]
 
 
 def settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
@@ -203,13 +207,18 @@ class Verifier:
             self._moments = self._moments_of(proposed, nodes, self._proven, progress)
         pairs = proposed.pairs
         found: dict[int, _Why] = {}
+        places: dict[tuple[int, int], _Boxes] = {}
         with progress.stage("Verifying pairs", len(pairs.left)) as advance:
             left_over = len(pairs.left)
 
             def check(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
                 nonlocal left_over
                 for part in self._by_node(proposed, nodes, numbers):
-                    found.update((number, why) for number, why in part if why is not None)
+                    for number, why, boxes in part:
+                        if why is not None:
+                            found[number] = why
+                        elif boxes:
+                            places[int(pairs.left[number]), int(pairs.right[number])] = boxes
                     advance(len(part))
                     left_over -= len(part)
                 return np.array([number in found for number in numbers.tolist()], bool)
@@ -218,7 +227,8 @@ class Verifier:
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
-        return Matches(kept, tuple(reason for reason, _ in whys), tuple(doubt for _, doubt in whys))
+        reasons, doubts = tuple(reason for reason, _ in whys), tuple(doubt for _, doubt in whys)
+        return Matches(kept, reasons, doubts, hint_of(places))
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
         """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
@@ -260,13 +270,11 @@ class Verifier:
             self._store.put_verdicts(self._step_key, fresh)
         return steps
 
-    def _by_node(
-        self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
-    ) -> Iterator[list[tuple[int, _Why | None]]]:
-        """Reasons for the pairs of one left node after the other; None where they do not pass."""
+    def _by_node(self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]) -> Iterator[_Found]:
+        """What is found of the pairs of one left node after the other; see `_one_node`."""
         left = proposed.pairs.left[numbers]
         bounds = [*np.flatnonzero(np.diff(left, prepend=-1)).tolist(), len(left)]
-        ahead: deque[Future[list[tuple[int, _Why | None]]]] = deque()
+        ahead: deque[Future[_Found]] = deque()
         with threads(cores(), "verify") as pool:
             for start, stop in pairwise(bounds):
                 ahead.append(pool.submit(self._one_node, proposed, nodes, numbers[start:stop]))
@@ -275,51 +283,65 @@ class Verifier:
             while ahead:
                 yield ahead.popleft().result()
 
-    def _one_node(
-        self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]
-    ) -> list[tuple[int, _Why | None]]:
-        """Reasons for some pairs with one left node."""
-        fresh: dict[str, list[tuple[str, str, bool, str, float]]] = {}
-        known: dict[tuple[str, str], dict[str, tuple[bool, str, float]]] = {}
+    def _one_node(self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]) -> _Found:
+        """Why some pairs with one left node pass; None where they do not.
 
-        def verdict(one: int, other: int, view: str) -> tuple[bool, str, float | None]:
+        With where they differ, for those that only the fine look rejects.
+        """
+        fresh: dict[str, list[tuple[str, str, bool, str, float]]] = {}
+        differing: dict[str, list[tuple[str, str, str]]] = {}
+        known: dict[tuple[str, str], dict[str, tuple[bool, str, float]]] = {}
+        differences: dict[tuple[str, str], dict[str, str]] = {}
+
+        def verdict(one: int, other: int, view: str) -> tuple[bool, _Why, _Boxes]:
             a, b = self._images.records[one].pixels, self._images.records[other].pixels
             if a == b and not view:
-                return True, "same pixels", 0.0
+                return True, ("same pixels", 0.0), ()
             if not view:
                 a, b = min(a, b), max(a, b)
             key = f"{self._key} {view}"
             if (key, a) not in known:
                 known[key, a] = self._store.verdicts(a, key)
+                differences[key, a] = self._store.differences(a, key)
             if b not in known[key, a]:
                 found = self._decide(one, other, view)
                 if found is None:  # it cannot be had any more: in doubt, both are kept
-                    return False, NO_FEATURES, None
-                known[key, a][b] = found
-                fresh.setdefault(key, []).append((a, b, *found))
+                    return False, (NO_FEATURES, None), ()
+                said, boxes = found
+                known[key, a][b] = said
+                fresh.setdefault(key, []).append((a, b, *said))
+                if boxes:
+                    differences[key, a][b] = packed(boxes)
+                    differing.setdefault(key, []).append((a, b, packed(boxes)))
             accepted, why, doubt = known[key, a][b]
             if not accepted and self._moments is not None and not view:
                 evidence = self._moments.evidence(one, other)
                 if evidence is not None:
-                    return True, str(evidence), None
-            return accepted, why, doubt
+                    return True, (str(evidence), None), ()
+            return accepted, (why, doubt), unpacked(differences[key, a].get(b, "[]"))
 
-        whys: list[tuple[int, _Why | None]] = []
+        found_of: _Found = []
         for number in numbers.tolist():
             left, right = nodes[int(proposed.pairs.left[number])], nodes[int(proposed.pairs.right[number])]
             view = proposed.views.get(number, "")
             verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
-            passed = all(accepted for accepted, _, _ in verdicts)
-            whys.append((number, _joined([(why, doubt) for _, why, doubt in verdicts]) if passed else None))
+            if all(accepted for accepted, _, _ in verdicts):
+                found_of.append((number, _joined([why for _, why, _ in verdicts]), ()))
+                continue
+            boxes = [boxes for accepted, _, boxes in verdicts if not accepted]
+            found_of.append((number, None, tuple(box for some in boxes for box in some) if all(boxes) else ()))
         for key, rows in fresh.items():
             self._store.put_verdicts(key, rows)
-        return whys
+        for key, places in differing.items():
+            self._store.put_differences(key, places)
+        return found_of
 
-    def _decide(self, one: int, other: int, view: str) -> tuple[bool, str, float] | None:
+    def _decide(self, one: int, other: int, view: str) -> tuple[tuple[bool, str, float], _Boxes] | None:
         found = self._judge.verdict(one, other, view, self._rules)
         if found.reason in (NO_FEATURES, NO_PICTURES):
             return None
-        return found.accepted, f"{view}: {found}" if view else str(found), found.doubt
+        boxes = found.difference.boxes if found.difference and not (found.accepted or view) else ()
+        return (found.accepted, f"{view}: {found}" if view else str(found), found.doubt), boxes
 
 
 def _joined(whys: Sequence[_Why]) -> _Why:

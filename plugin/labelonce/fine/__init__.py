@@ -58,7 +58,7 @@ class Difference:
         return max(self.structure, self.colour) <= 1
 
 
-def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
+def look(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | None = None) -> Difference:
     """Compare two pictures closely.
 
     Pure and deterministic.
@@ -69,11 +69,13 @@ def look(a: Rgb, b: Rgb, transform: Transform) -> Difference:
         (h, w, 3) uint8 RGB, of any sizes.
     transform
         (2, 3) float64. From pixels of `b` to pixels of `a`, to within a few pixels.
+    counted
+        (h, w) uint8 of each picture, 1 where it counts; None where all of both does.
     """
     if _plain_copy(a, b, transform):
         return Difference(0.0, 0.0)
     laid = lay(a, b, transform)
-    inside = without_rim(laid.inside)
+    inside = without_rim(laid.inside if counted is None else laid.counting(*counted))
     for one in (laid.a, laid.b):
         inside = inside & (1 - filled(one))
     if cv2.countNonZero(inside) < LEAST_OVERLAP:

@@ -57,6 +57,21 @@ class Laid:
     transform: Transform
     size: tuple[int, int]
 
+    def counting(self, a: Mask, b: Mask) -> Mask:
+        """(h, w) uint8, 1 where both have pixels that count.
+
+        Parameters
+        ----------
+        a, b
+            (h, w) uint8 of the first and the second picture as they were, 1 where they count.
+        """
+        own, other = (b, a) if self.swapped else (a, b)
+        size = self.inside.shape[1], self.inside.shape[0]
+        other = np.asarray(cv2.resize(other, self.size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        laid = cv2.warpAffine(other, self.transform, size, flags=cv2.INTER_NEAREST)
+        counts = cv2.bitwise_and(cv2.resize(own, size, interpolation=cv2.INTER_NEAREST), laid)
+        return np.asarray(cv2.bitwise_and(self.inside, counts), np.uint8)
+
     def boxes(self, mask: Mask) -> list[Box]:
         """Boxes around the regions of a mask on the grid or a reduced one, in percent of the first picture.
 
