@@ -24,6 +24,7 @@ from labelonce.comparing.likeness import (
 from labelonce.errors import ConfigurationError, ImageProblem, ImageUnavailable, ServerError
 from labelonce.features import Features
 from labelonce.images.decoding import decode
+from labelonce.images.regions import Region
 from labelonce.progress import Progress
 from labelonce.reading import FEATURES, FINE_SIDE
 from labelonce.settings import Settings
@@ -75,6 +76,7 @@ class _Known:
     measure: Measure
     pool: Executor
     source: Callable[[], Source]
+    region: Region | None
 
 
 def check(
@@ -128,7 +130,7 @@ def check(
     try:
         with catalogue, threads(cores(), "compare") as pool:
             measure = measure_of(settings, embedder, catalogue.controls)
-            known = _Known(catalogue, identity, embedder.identity, store, measure, pool, cache(source))
+            known = _Known(catalogue, identity, embedder.identity, store, measure, pool, cache(source), settings.region)
             subjects = look(wanted, embedder, store, settings, progress)
             with progress.stage("Looking up images", len(wanted)) as advance:
                 answers = []
@@ -192,7 +194,7 @@ def _compared(
 
     def compared(one: Known, context: str) -> Likeness:
         if one.pixels in vectors:
-            features, picture = partial(_features, known.store, one.pixels), partial(_picture, known.source, one)
+            features, picture = partial(_features, known.store, one.pixels), partial(_picture, known, one)
             look = Look(one.pixels, vectors[one.pixels], features, picture)
             return known.measure.compare(Subject((look,), context), subject)
         if apart := Subject((), context).apart(subject):
@@ -221,17 +223,17 @@ def _features(store: Store, pixels: str) -> Features | None:
     return unpacked(store.features(pixels, FEATURES))
 
 
-def _picture(source: Callable[[], Source], known: Known) -> Rgb | None:
+def _picture(known: _Known, one: Known) -> Rgb | None:
     """A known picture for the fine look; None where its source cannot be asked, or has another one there by now."""
-    pictures = (_read(source, *place, known.pixels) for place in zip(known.tasks, known.locations, strict=True))
+    pictures = (_read(known, *place, one.pixels) for place in zip(one.tasks, one.locations, strict=True))
     return next((picture for picture in pictures if picture is not None), None)
 
 
-def _read(source: Callable[[], Source], task: TaskId, location: str, pixels: str) -> Rgb | None:
+def _read(known: _Known, task: TaskId, location: str, pixels: str) -> Rgb | None:
     try:
-        content = source().read(Task(task, (location,)), location)
-        if content is not None and decode(content.data).digest == pixels:
-            return decode(content.data, long_side=FINE_SIDE).rgb
+        content = known.source().read(Task(task, (location,)), location)
+        if content is not None and decode(content.data, region=known.region).digest == pixels:
+            return decode(content.data, region=known.region, long_side=FINE_SIDE).rgb
     except (ImageProblem, ServerError):
         pass
     return None
