@@ -55,8 +55,8 @@ class Doubt:
 def strain(verdict: Verdict, present: float, rules: Rules | None) -> float:
     """How much of what the thresholds allow a pair uses up: up to 1 where it is accepted.
 
-    The largest of the used shares: of the distance of the embeddings, of what may differ, of what may lie outside the
-    overlap, of the least number of corners. Infinite for a pair that is rejected by what has no figure.
+    The largest of the used shares: of the distance of the embeddings, of what may differ, also at the fine look, of
+    what may lie outside the overlap, of the least number of corners. Infinite for a pair that is rejected by what has no figure.
 
     Parameters
     ----------
@@ -68,6 +68,8 @@ def strain(verdict: Verdict, present: float, rules: Rules | None) -> float:
         The thresholds of the verification; None without one.
     """
     used = [_share(1 - verdict.similarity / 100, 1 - present)]
+    if verdict.difference is not None:
+        used += [verdict.difference.structure, verdict.difference.colour]
     if rules is not None:
         plain = verdict.reason in ("same frame", "embedding")
         if verdict.change is not None:
@@ -132,7 +134,7 @@ def doubtful(
     for number, ((_, _, view), image), verdict in zip(candidates.tolist(), places, verdicts, strict=True):
         cosine = float(pairs.similarity[number])
         near = pairs.similarity[number] >= np.float32(present)
-        reason = str(verdict)
+        reason = str(verdict) if rules else verdict.reason
         if not near:
             reason = f"below {100 * present:.4g} %" + (f"; else {verdict}" if rules else "")
         left, right = (nodes[int(side[number])].tasks[0] for side in (pairs.left, pairs.right))
