@@ -56,7 +56,8 @@ def strain(verdict: Verdict, present: float, rules: Rules | None) -> float:
     """How much of what the thresholds allow a pair uses up: up to 1 where it is accepted.
 
     The largest of the used shares: of the distance of the embeddings, of what may differ, also at the fine look, of
-    what may lie outside the overlap, of the least number of corners. Infinite for a pair that is rejected by what has no figure.
+    what may lie outside the overlap, of the least number of corners. Infinite for a pair that is rejected by what has
+    no figure.
 
     Parameters
     ----------
