@@ -75,7 +75,7 @@ def test_scenes_are_found(files, settings, verify):
     assert [found[task].role for task in ("c", "broken", "page", "empty")] == [Role.UNIQUE] * 4
     assert made.clusters() == 2
     assert made.settings["verify"] == verify
-    why = "same frame (" if verify == "geometry" else "embedding"
+    why = "the same picture" if verify == "geometry" else "embedding"
     assert why in found["a4"].reason
     assert found["a4"].representative == "a7"
     problems = dict(made.problems)
@@ -158,7 +158,7 @@ def test_several_images_match_in_order_and_in_number(files, settings):
         found = by_task(made)
         assert {task for task, one in found.items() if one.role is not Role.UNIQUE} == {1, 2, 7}
         assert [task for task, _ in made.problems] == [8]
-    assert "same pixels; same frame" in found[2].reason + found[1].reason
+    assert "same pixels; the same picture" in found[2].reason + found[1].reason
 
 
 def test_what_else_is_labelled_must_be_equal(files, settings):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from labelonce.change import Change
+from labelonce.fine import Difference
 from labelonce.levels import LEVELS
 from labelonce.matching import Proposals
 from labelonce.neighbours import Pairs
@@ -117,7 +118,14 @@ def near_pairs(count, store, **changes):
 
 
 def test_doubtful_pairs_of_a_verified_threshold(tmp_path):
-    found = near_pairs(16, tmp_path / "store", level="near")
+    scene = texture(1, SIDE)
+    files = {f"copy {quality}": encoded(scene, "JPEG", quality=quality) for quality in range(40, 96, 5)}
+    for number in range(1, 12):
+        changed = scene.copy()
+        changed.paste((200, 30, 30), (20, 20, 20 + 9 * number, 20 + 9 * number))
+        files[f"changed {number}"] = encoded(changed)
+    chosen = Settings(model="thumbnail", store=tmp_path / "store", level="near")
+    found = sweep(MemorySource(files), chosen, QUIET, doubts=6)
     assert len(found.doubts) == 6
     assert [one.accepted for one in found.doubts] == [True] * 3 + [False] * 3
     for one in found.doubts:
@@ -125,7 +133,9 @@ def test_doubtful_pairs_of_a_verified_threshold(tmp_path):
     for accepted in (True, False):
         distances = [abs(np.log(one.strain)) for one in found.doubts if one.accepted is accepted]
         assert distances == sorted(distances)
-    assert all("% changed" in one.reason for one in found.doubts)
+    assert {one.reason for one in found.doubts if one.accepted} == {"the same picture"}
+    told = [one.reason for one in found.doubts if not one.accepted]
+    assert all(reason.startswith(("different content at the top left", "something in them")) for reason in told), told
 
 
 def test_doubtful_pairs_without_verification_are_closest_to_the_threshold(files, settings):
@@ -162,6 +172,10 @@ def test_strain():
     assert strain(changed, 0.5, rules) == pytest.approx(3)
     plain = replace(half, reason="same frame", inliers=0, change=Change(rules.plain_change / 2, 1.0))
     assert strain(plain, 0.5, LEVELS["scene"]) == pytest.approx(0.5)
+    looked_at = replace(plain, difference=Difference(structure=0.2, colour=0.75))
+    assert strain(looked_at, 0.5, rules) == pytest.approx(0.75)
+    different = replace(looked_at, accepted=False, reason="different", difference=Difference(2.5, 0.0))
+    assert strain(different, 0.5, rules) == pytest.approx(2.5)
     assert strain(Verdict(False, "scale", 99, 90, (0.9, 0.9)), 0.5, rules) == float("inf")
     assert strain(unverified(0.75), 0.5, None) == pytest.approx(0.5)
     assert strain(unverified(0.25), 0.5, None) == pytest.approx(1.5)

@@ -2,23 +2,42 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from labelonce import geometry
 from labelonce.features import Features, extract
-from labelonce.levels import LEVELS
-from labelonce.verification import Verdict, verify
-from pictures import picture, texture
+from labelonce.images.decoding import decode
+from labelonce.levels import LEVELS, Rules
+from labelonce.reading import FINE_SIDE
+from labelonce.verification import NO_PICTURES, Rgb, Verdict, propose, verify
+from pictures import encoded, picture, texture
 
 COPIES, NEAR, SCENE = (LEVELS[name] for name in ("copies", "near", "scene"))
 
 
 def features(image: Image.Image, kind: str = "PNG", **options: int) -> Features:
     return extract(picture(image, kind, **options))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture as both halves of the verification see it."""
+
+    features: Features
+    rgb: Rgb
+
+
+def shown(image: Image.Image, kind: str = "PNG", **options: int) -> Shown:
+    data = encoded(image, kind, **options)
+    return Shown(extract(decode(data)), decode(data, long_side=FINE_SIDE).rgb)
+
+
+def judged(one: Shown, other: Shown, similarity: float, rules: Rules) -> Verdict:
+    return verify(one.features, other.features, similarity, rules, lambda: (one.rgb, other.rgb))
 
 
 def gradient(shift: float = 0.0) -> Image.Image:
@@ -53,22 +72,25 @@ EDITS = {
 def test_edited_copies_show_the_same(edit: str, level: str) -> None:
     for seed in (1, 2, 3):
         original = texture(seed)
-        verdict = verify(features(original), features(EDITS[edit](original), "JPEG", quality=70), 0.8, LEVELS[level])
-        assert verdict.accepted, verdict
+        verdict = judged(shown(original), shown(EDITS[edit](original), "JPEG", quality=70), 0.8, LEVELS[level])
+        assert verdict.accepted, verdict.figures
         assert verdict.reason == ("geometry" if edit in ("rotated", "cropped", "moved") else "same frame")
         assert verdict.similarity == pytest.approx(80)
+        assert str(verdict).startswith("the same picture")
         if verdict.reason == "geometry":
             assert verdict.inliers >= 12
-            assert str(verdict).startswith(f"geometry ({verdict.inliers} corners agree, overlap ")
+            assert verdict.figures.startswith(f"geometry, {verdict.inliers} corners agree, overlap ")
+        assert ("turned by 8°" in str(verdict)) == (edit == "rotated")
         assert all(0.55 <= share <= 1 for share in verdict.overlap)
         assert verdict.change is not None
+        assert verdict.difference is None if LEVELS[level].photographs else verdict.difference.same
 
 
 def test_different_pictures_do_not_even_when_the_embedding_says_so() -> None:
-    all_features = [features(texture(seed)) for seed in range(8)]
-    for i, one in enumerate(all_features):
-        for other in all_features[:i]:
-            assert not verify(one, other, 1.0, SCENE).accepted
+    pictures = [shown(texture(seed)) for seed in range(8)]
+    for i, one in enumerate(pictures):
+        for other in pictures[:i]:
+            assert not judged(one, other, 1.0, SCENE).accepted
 
 
 @pytest.mark.parametrize("crop", [(0, 0, 400, 300), (15, 10, 395, 290)], ids=["in place", "cropped"])
@@ -76,11 +98,12 @@ def test_what_came_went_or_moved_is_seen_where_things_are_outlined(crop: tuple[i
     plain = texture(11)
     first, second = with_object(plain, (60, 60)), with_object(plain, (230, 150))
     for one, other in ((plain, first), (second, plain), (first, second)):
-        a, b = features(one), features(other.crop(crop), "JPEG", quality=85)
-        assert verify(a, b, 0.9, SCENE).accepted
+        a, b = shown(one), shown(other.crop(crop), "JPEG", quality=85)
+        assert judged(a, b, 0.9, SCENE).accepted
         for rules in (NEAR, COPIES):
-            verdict = verify(a, b, 0.9, rules)
+            verdict = judged(a, b, 0.9, rules)
             assert (verdict.accepted, verdict.reason) == (False, "changed")
+            assert str(verdict) == "something in them is different"
             assert verdict.change is not None
             assert verdict.change.area > 0.012
 
@@ -88,41 +111,104 @@ def test_what_came_went_or_moved_is_seen_where_things_are_outlined(crop: tuple[i
 def test_a_small_part_is_not_the_picture() -> None:
     original = texture(4, (800, 600))
     part = original.crop((0, 0, 440, 330))
-    verdict = verify(features(original), features(part), 1.0, SCENE)
+    verdict = judged(shown(original), shown(part), 1.0, SCENE)
     assert (verdict.accepted, verdict.reason) == (False, "overlap")
     assert 0.2 < min(verdict.overlap) < 0.55
 
 
 def test_each_threshold_counts() -> None:
     original = texture(4, (800, 600))
-    a, b = features(original), features(original.crop((0, 0, 620, 470)).rotate(2))
-    assert verify(a, b, 0.6, SCENE).accepted
+    a, b = shown(original), shown(original.crop((0, 0, 620, 470)).rotate(2))
+    assert judged(a, b, 0.6, SCENE).accepted
     for name, value, reason in (
         ("inliers", 400, "few corners"),
         ("inlier_share", 1.0, "inliers"),
         ("scale", 1.1, "scale"),
         ("overlap", 0.9, "overlap"),
         ("agreement", 1.0, "agreement"),
+        ("turn", 1.0, "turned"),
     ):
-        verdict = verify(a, b, 0.6, replace(SCENE, **{name: value}))
+        verdict = judged(a, b, 0.6, replace(SCENE, **{name: value}))
         assert (verdict.accepted, verdict.reason) == (False, reason)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_another_picture_is_what_is_turned_far(level: str) -> None:
+    original = texture(2, (800, 600))
+    for angle, accepted in ((14, True), (17, False), (90, False), (180, False)):
+        turned = original.rotate(angle, Image.Resampling.BICUBIC)
+        verdict = judged(shown(original), shown(turned), 0.9, LEVELS[level])
+        assert verdict.accepted == accepted, (angle, verdict.figures)
+        assert accepted or str(verdict) == "one is turned against the other"
+    mirrored = shown(original.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    assert not judged(shown(original), mirrored, 0.9, LEVELS[level]).accepted
+
+
+class TestTheFineLook:
+    def test_it_sees_what_thumbnails_do_not(self) -> None:
+        plain = texture(3, (1200, 900))
+        changed = plain.copy()
+        ImageDraw.Draw(changed).rectangle((900, 600, 924, 624), fill=(250, 250, 20))
+        one, other = shown(plain), shown(changed, "JPEG", quality=85)
+        assert propose(one.features, other.features, 0.9, NEAR).accepted
+        for rules in (NEAR, COPIES):
+            verdict = judged(one, other, 0.9, rules)
+            assert (verdict.accepted, verdict.reason) == (False, "different")
+            assert str(verdict) == "different content at the bottom right"
+            assert verdict.difference.structure > 1
+            assert "structure" in verdict.figures
+        assert judged(one, other, 0.9, SCENE).accepted  # a photograph, in which something may have moved
+
+    def test_drawings_are_looked_at_closely_at_every_level(self) -> None:
+        pages = [Image.new("RGB", (900, 700), "white") for _ in range(2)]
+        for page, number in zip(pages, ("1204", "1234"), strict=True):
+            draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
+            for row in range(12):
+                draw.text((60, 40 + 50 * row), f"{row}. Article number and its price", fill="black", font=font)
+            draw.text((600, 300), number, fill="black", font=font)
+        one, other = map(shown, pages)
+        for rules in (COPIES, NEAR, SCENE):
+            assert propose(one.features, other.features, 0.99, rules).accepted
+            assert judged(one, other, 0.99, rules).reason == "different"
+            assert judged(one, one, 0.99, rules).accepted
+
+    def test_what_cannot_be_had_is_in_doubt(self) -> None:
+        one = shown(texture(1))
+        verdict = verify(one.features, one.features, 1.0, NEAR, lambda: None)
+        assert (verdict.accepted, verdict.reason) == (False, NO_PICTURES)
+        assert str(verdict) == "one of the pictures could not be read again to look closely"
+
+    def test_nobody_is_asked_for_pictures_that_are_rejected_before(self) -> None:
+        def pictures() -> None:
+            pytest.fail("pictures were loaded for nothing")
+
+        assert not verify(features(texture(1)), features(texture(2)), 0.9, NEAR, pictures).accepted
+        photos = features(texture(1)), features(with_object(texture(1), (60, 60)))
+        assert verify(*photos, 0.9, SCENE, pictures).accepted
 
 
 def test_pictures_without_corners_need_the_strict_similarity() -> None:
     one, other = features(gradient()), features(gradient(4))
     rules = replace(NEAR, plain_similarity=0.9)
-    assert verify(one, other, 0.7, rules).reason == "few corners"
-    assert verify(one, other, 0.8, rules).reason == "same frame"
+    assert propose(one, other, 0.7, rules).reason == "few corners"
+    assert propose(one, other, 0.8, rules).reason == "same frame"
     moved = features(gradient(40))
-    assert verify(one, moved, 0.89, rules).reason == "few corners"
-    verdict = verify(one, moved, 0.95, rules)
+    assert propose(one, moved, 0.89, rules).reason == "few corners"
+    verdict = propose(one, moved, 0.95, rules)
     assert (verdict.accepted, verdict.reason) == (True, "embedding")
+    assert judged(shown(gradient()), shown(gradient(4), "JPEG", quality=80), 0.95, rules).accepted
+
+
+def test_where_only_equal_pixels_count_nothing_is_looked_at() -> None:
+    one = features(texture(1))
+    verdict = verify(one, one, 1.0, replace(NEAR, equal=True), lambda: pytest.fail("pictures were loaded"))
+    assert (verdict.accepted, verdict.reason) == (False, "pixels")
 
 
 def test_pictures_of_one_colour_are_never_alike() -> None:
-    black, white = (features(Image.new("RGB", (200, 100), colour)) for colour in ("black", "white"))
-    for one, other in ((black, white), (black, black), (black, features(gradient()))):
-        assert not verify(one, other, 1.0, SCENE).accepted
+    black, white = (shown(Image.new("RGB", (200, 100), colour)) for colour in ("black", "white"))
+    for one, other in ((black, white), (black, black), (black, shown(gradient()))):
+        assert not judged(one, other, 1.0, SCENE).accepted
 
 
 def test_the_order_of_pair_and_calls_and_the_thread_do_not_matter() -> None:
@@ -134,14 +220,19 @@ def test_the_order_of_pair_and_calls_and_the_thread_do_not_matter() -> None:
     ]
     images += [gradient(), gradient(3), gradient(40)]
     packed = [features(image).to_bytes() for image in images]
+    pixels = [shown(image).rgb for image in images]
     known = [Features.from_bytes(blob) for blob in packed]
     pairs = [(i, j) for i in range(len(known)) for j in range(len(known)) if i != j]
 
     def verdict(pair: tuple[int, int]) -> Verdict:
-        return verify(known[pair[0]], known[pair[1]], 0.95, NEAR)
+        one, other = pair
+        return verify(known[one], known[other], 0.95, NEAR, lambda: (pixels[one], pixels[other]))
 
     verdicts = {pair: verdict(pair) for pair in pairs}
-    assert all(verdicts[i, j] == verdicts[j, i] for i, j in pairs)
+    for i, j in pairs:
+        there, back = verdicts[i, j], verdicts[j, i]
+        assert (there.accepted, there.reason) == (back.accepted, back.reason)
+        assert (there.overlap, there.inliers) == (back.overlap[::-1], back.inliers)
     assert any(found.accepted for found in verdicts.values())
     random.Random(0).shuffle(pairs)
     known = [Features.from_bytes(blob) for blob in packed]
@@ -152,32 +243,33 @@ def test_the_order_of_pair_and_calls_and_the_thread_do_not_matter() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (2000, 10), (33, 20)])
 def test_extreme_sizes(size: tuple[int, int]) -> None:
-    one = features(texture(5).resize(size))
-    assert isinstance(verify(one, features(texture(5)), 0.95, SCENE).accepted, bool)
-    assert isinstance(verify(one, features(texture(6).resize(size)), 0.95, SCENE).accepted, bool)
+    one = shown(texture(5).resize(size))
+    for other in (shown(texture(5)), shown(texture(6).resize(size))):
+        assert isinstance(judged(one, other, 0.95, SCENE).accepted, bool)
+        assert isinstance(judged(one, other, 0.95, NEAR).accepted, bool)
 
 
 class TestTheStrongestCorners:
     def test_they_are_enough_where_they_are_plain(self, monkeypatch: pytest.MonkeyPatch) -> None:
         a, b = features(texture(1)), features(EDITS["cropped"](texture(1)))
         seen = corners_asked(monkeypatch)
-        verdict = verify(a, b, 0.8, NEAR)
+        verdict = propose(a, b, 0.8, NEAR)
         assert verdict.accepted
         assert seen == [geometry.STRONGEST]
         assert geometry.PLAIN <= verdict.inliers <= geometry.STRONGEST
 
     def test_all_are_asked_where_more_are_wanted_than_they_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
         a, b = features(texture(1)), features(EDITS["cropped"](texture(1)))
-        few = verify(a, b, 0.8, NEAR).inliers
+        few = propose(a, b, 0.8, NEAR).inliers
         seen = corners_asked(monkeypatch)
-        verdict = verify(a, b, 0.8, replace(NEAR, inliers=few + 1))
+        verdict = propose(a, b, 0.8, replace(NEAR, inliers=few + 1))
         assert seen == [geometry.STRONGEST, None]
         assert verdict.accepted
         assert verdict.inliers > few
 
     def test_all_are_asked_where_they_find_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = corners_asked(monkeypatch)
-        assert not verify(features(texture(1)), features(texture(2)), 0.8, NEAR).accepted
+        assert not propose(features(texture(1)), features(texture(2)), 0.8, NEAR).accepted
         assert seen == [geometry.STRONGEST, None]
 
 

@@ -4,8 +4,8 @@
 
 Makes pairs out of photos. In some of them an object of 2, 4, 8 or 15 % of the area came, went or moved: it is cut out
 of another photo, or taken out of this one. Others are edited without a change of content. Every picture is encoded as
-JPEG, laid on its partner by its corners, and compared. Prints the share of pairs that are kept apart, by kind, at
-several limits of the changed area; a pair that cannot be aligned is kept apart at all of them.
+JPEG and goes through the whole verification at the level near, the fine look included. Prints the share of pairs that
+are kept apart, by kind.
 
 Photos are split by their content: thresholds are chosen on the half "tune", the half "report" is for the figures.
 `--frames` names a folder with one folder of frames for each fixed camera: how many of their pairs are kept apart.
@@ -27,15 +27,14 @@ import cv2
 import numpy as np
 from harmless_edits import CHAINS, EDITS, Alpha, Random, Rgb, blend, curve, jpeg, resized
 
-from labelonce.change import NEAR_AREA
 from labelonce.features import Features, extract
 from labelonce.images.decoding import decode
 from labelonce.levels import LEVELS
+from labelonce.reading import FINE_SIDE
 from labelonce.verification import verify
 
 SIDE = 480  # pixels, long side of the photos that pairs are made of
 SIZES = (0.02, 0.04, 0.08, 0.15)
-LIMITS = (0.005, 0.008, 0.012, 0.02, 0.03)
 SIMILARITY = 1.0  # of the embeddings: as alike as can be, so that nothing is kept apart by it
 VISIBLE = 12.0  # grey levels, mean of the largest channel: a change that nobody would see is none
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -284,61 +283,62 @@ def made_pairs(pictures: Sequence[tuple[str, Rgb]]) -> Iterator[Pair]:
 # -------------------------------------------------------------------------------------------------------------- verdict
 
 
-def features(data: bytes) -> Features:
-    """The thumbnail of a file."""
-    return extract(decode(data))
+@dataclass(frozen=True)
+class Shown:
+    """A picture as both halves of the verification see it."""
+
+    features: Features
+    rgb: Rgb
+
+
+def shown(data: bytes) -> Shown:
+    """The picture of a file."""
+    return Shown(extract(decode(data)), decode(data, long_side=FINE_SIDE).rgb)
 
 
 class Judge:
-    """Asks the verification at the level near, and counts what that costs."""
+    """Asks the whole verification at the level near, and counts what that costs."""
 
     seconds = 0.0
     calls = 0
 
-    def area(self, a: Features, b: Features) -> float:
-        """The changed area; 1 where the pictures are kept apart for another reason."""
+    def apart(self, a: Shown, b: Shown) -> bool:
+        """Whether two pictures are kept apart."""
         started = time.process_time()
-        verdict = verify(a, b, SIMILARITY, LEVELS["near"])
+        verdict = verify(a.features, b.features, SIMILARITY, LEVELS["near"], lambda: (a.rgb, b.rgb))
         self.seconds += time.process_time() - started
         self.calls += 1
-        return verdict.change.area if verdict.change and (verdict.accepted or verdict.reason == "changed") else 1.0
+        return not verdict.accepted
 
 
-def share(areas: Sequence[float], limit: float) -> float:
-    """Share of the pairs that are kept apart."""
-    return float((np.asarray(areas) > limit).mean()) if areas else float("nan")
-
-
-def table(title: str, rows: dict[str, list[float]], limits: Sequence[float]) -> dict[str, dict[str, float]]:
+def table(title: str, rows: dict[str, list[bool]]) -> dict[str, dict[str, float]]:
     """Print the shares kept apart, and return them."""
-    print(f"\n{title:<28} {'pairs':>6} " + " ".join(f"> {limit:<5g}" for limit in limits))
-    for name, areas in rows.items():
-        print(f"{name:<28} {len(areas):>6} " + " ".join(f"{share(areas, limit):7.3f}" for limit in limits))
-    return {
-        name: {"pairs": len(areas), **{f"{limit:g}": share(areas, limit) for limit in limits}}
-        for name, areas in rows.items()
-    }
+    print(f"\n{title:<28} {'pairs':>6} {'kept apart':>10}")
+    shares = {name: float(np.mean(apart)) if apart else float("nan") for name, apart in rows.items()}
+    for name, apart in rows.items():
+        print(f"{name:<28} {len(apart):>6} {shares[name]:10.3f}")
+    return {name: {"pairs": len(apart), "apart": shares[name]} for name, apart in rows.items()}
 
 
-def judged_areas(path: Path, folder: Path, judge: Judge) -> dict[str, list[float]]:
-    """Changed areas of the pairs that somebody looked at."""
-    rows: dict[str, list[float]] = {"no visible change": [], "visible change": []}
+def judged(path: Path, folder: Path, judge: Judge) -> dict[str, list[bool]]:
+    """Which of the pairs that somebody looked at are kept apart."""
+    rows: dict[str, list[bool]] = {"no visible change": [], "visible change": []}
     with path.open(newline="") as handle:
         for row in csv.DictReader(handle):
             a, b = (
                 next(base / row[side] for base in (path.parent, folder) if (base / row[side]).exists()) for side in "ab"
             )
             kind = "visible change" if row["changed"] == "1" else "no visible change"
-            rows[kind].append(judge.area(features(a.read_bytes()), features(b.read_bytes())))
+            rows[kind].append(judge.apart(shown(a.read_bytes()), shown(b.read_bytes())))
     return rows
 
 
-def frame_areas(folder: Path, judge: Judge) -> dict[str, list[float]]:
-    """Changed areas of all pairs of frames of each camera."""
-    rows: dict[str, list[float]] = {}
+def frames(folder: Path, judge: Judge) -> dict[str, list[bool]]:
+    """Which pairs of frames of each camera are kept apart."""
+    rows: dict[str, list[bool]] = {}
     for camera in sorted(path for path in folder.iterdir() if path.is_dir()):
-        frames = [features(path.read_bytes()) for path in sorted(camera.iterdir()) if path.suffix.lower() in SUFFIXES]
-        rows[camera.name] = [judge.area(a, b) for a, b in itertools.combinations(frames, 2)]
+        seen = [shown(path.read_bytes()) for path in sorted(camera.iterdir()) if path.suffix.lower() in SUFFIXES]
+        rows[camera.name] = [judge.apart(a, b) for a, b in itertools.combinations(seen, 2)]
     return rows
 
 
@@ -354,29 +354,28 @@ def main() -> None:
     options = parser.parse_args()
     names = set(options.names.read_text().split()) if options.names else None
     pictures = photos(options.folder, options.half, names)
-    limits = sorted({*LIMITS, NEAR_AREA})
     judge = Judge()
-    by_size: dict[str, list[float]] = defaultdict(list)
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    harmless: dict[str, list[float]] = defaultdict(list)
+    by_size: dict[str, list[bool]] = defaultdict(list)
+    by_kind: dict[str, list[bool]] = defaultdict(list)
+    harmless: dict[str, list[bool]] = defaultdict(list)
     for pair in made_pairs(pictures):
-        area = judge.area(features(pair.a), features(pair.b))
+        apart = judge.apart(shown(pair.a), shown(pair.b))
         if pair.size:
-            by_size[f"{pair.size:.0%}"].append(area)
-            by_kind[f"{pair.kind}, {pair.size:.0%}"].append(area)
+            by_size[f"{pair.size:.0%}"].append(apart)
+            by_kind[f"{pair.kind}, {pair.size:.0%}"].append(apart)
         else:
-            harmless[pair.kind].append(area)
-            harmless["all"].append(area)
-    print(f"{len(pictures)} photos ({options.half}); kept apart by default: more than {NEAR_AREA:g} changed")
+            harmless[pair.kind].append(apart)
+            harmless["all"].append(apart)
+    print(f"{len(pictures)} photos ({options.half})")
     result = {
-        "changed": table("changed", dict(sorted(by_size.items(), key=lambda item: float(item[0][:-1]))), limits),
-        "changed by kind": table("changed, by kind", dict(sorted(by_kind.items())), limits),
-        "harmless": table("harmless edits", dict(sorted(harmless.items())), limits),
+        "changed": table("changed", dict(sorted(by_size.items(), key=lambda item: float(item[0][:-1])))),
+        "changed by kind": table("changed, by kind", dict(sorted(by_kind.items()))),
+        "harmless": table("harmless edits", dict(sorted(harmless.items()))),
     }
     if options.frames:
-        result["frames"] = table("frames of fixed cameras", frame_areas(options.frames, judge), limits)
+        result["frames"] = table("frames of fixed cameras", frames(options.frames, judge))
     if options.judged:
-        result["judged"] = table("judged by eye", judged_areas(options.judged, options.folder, judge), limits)
+        result["judged"] = table("judged by eye", judged(options.judged, options.folder, judge))
     milliseconds = 1000 * judge.seconds / max(1, judge.calls)
     print(f"\n{milliseconds:.2f} CPU ms a comparison ({judge.calls} comparisons)")
     if options.json:
