@@ -84,6 +84,16 @@ def test_a_shift_is_a_share_of_the_sides():
     assert (speed.moved(rgb, 0, (0, -0.05))[:-5] == rgb[5:]).all()
 
 
+def test_pictures_of_one_ground_are_alike_but_for_the_thing_on_it(photos):
+    pictures = [decoded(speed.alike_picture(photos, index)).astype(int) for index in range(4)]
+    assert speed.alike_picture(photos, 0) == speed.alike_picture(photos, 0)
+    for one, other in combinations(pictures, 2):
+        differs = np.abs(one - other).max(axis=2) > 24
+        assert not differs[:60].any()
+        assert not differs[-60:].any()
+        assert 0.1 < differs.mean() < 0.5
+
+
 def test_large_pictures_have_twelve_megapixels_and_noise(photos, monkeypatch):
     assert speed.LARGE[0] * speed.LARGE[1] == 12_000_000
     monkeypatch.setattr(speed, "LARGE", (800, 600))

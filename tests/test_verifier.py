@@ -128,9 +128,9 @@ def test_one_check_for_each_copy() -> None:
 
 
 def test_look_alikes_are_settled_in_few_rounds() -> None:
-    pairs = clique(50)
+    pairs = clique(TRIES)  # no node is given up
     checker = Checker(pairs, set())
-    assert not settle(pairs, order(50), checker).any()
+    assert not settle(pairs, order(TRIES), checker).any()
     assert len(checker.asked) == len(pairs.left)
     assert checker.rounds < 10
 

@@ -28,7 +28,7 @@ from labelonce.verification import NO_PICTURES, VERIFICATION_VERSION
 
 FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
-TRIES = 64  # rejected pairs after which a task is compared with no other that was rejected as often
+TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
 
 _Boxes = tuple[Box, ...]
 _Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
@@ -100,7 +100,8 @@ def _settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.b
         wanted = star[unknown[star]]
         if width > 1:
             lost = _touched(pairs, wanted, n) & ~_touched(pairs, np.flatnonzero(passed), n)
-            wanted = np.union1d(wanted, _strongest(pairs, strength[unknown[strength]], lost, width))
+            most = np.where(lost, np.clip(TRIES - rejections, 1, width), 0)
+            wanted = np.union1d(wanted, _strongest(pairs, strength[unknown[strength]], most))
         if not len(wanted):
             break
         fine = check(wanted)
@@ -132,15 +133,15 @@ def _touched(pairs: Pairs, numbers: NDArray[np.int64], n: int) -> NDArray[np.boo
     return touched
 
 
-def _strongest(pairs: Pairs, ordered: NDArray[np.int64], nodes: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
-    """The first `width` of the ordered pairs of each of the nodes."""
+def _strongest(pairs: Pairs, ordered: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first of the ordered pairs of each node, `most` of them on either side."""
     found = []
     for side in (pairs.left, pairs.right):
-        mine = ordered[nodes[side[ordered]]]
+        mine = ordered[most[side[ordered]] > 0]
         by_node = mine[np.argsort(side[mine], kind="stable")]
         starts = np.flatnonzero(np.diff(side[by_node], prepend=-1))
         rank = np.arange(len(by_node)) - np.repeat(starts, np.diff(starts, append=len(by_node)))
-        found.append(by_node[rank < width])
+        found.append(by_node[rank < most[side[by_node]]])
     return np.concatenate(found)
 
 

@@ -1,6 +1,7 @@
 """What labelonce costs as a whole process: processor time, cores busy, peak memory, and the time to the first image.
 
-    .venv/bin/python tests/benchmarks/speed.py FOLDER_OF_PHOTOS [--images 2000] [--large 40] [--rounds 1] [--json OUT]
+    .venv/bin/python tests/benchmarks/speed.py FOLDER_OF_PHOTOS [--images 2000] [--alike 350] [--large 40] [--rounds 1]
+        [--json OUT]
 
 Measures `python -m labelonce folder DIR --store NEW` in a home of its own, which a run on one image warms: the network
 is then converted and kept in the cache folder, as after the first use of an installation. Processor time is user and
@@ -16,6 +17,8 @@ where), always the same for the same photos:
   grid is mirrored; hue, saturation and gamma are random; JPEG quality 85 to 95. Every third is an edited copy of an
   earlier one, by JPEG quality (30 to 80), size, a small crop, brightness, a few degrees of rotation, or a small
   translation. The first n of more pictures are the n pictures.
+- Pictures that all look alike, as of one shop: on the same light ground with the same shadow lies something else each
+  time, an oval out of a distinct picture, not always quite in the middle. Nearly all pairs have to be verified.
 - Large pictures of 12 megapixels: a photo enlarged to 4000 x 3000, re-coloured as above, with a little noise, so that
   it is not smoother than a camera's; JPEG quality 90.
 
@@ -49,7 +52,7 @@ SIDE = 448  # pixels, long side of the small pictures
 LARGE = (4000, 3000)  # pixels, width and height
 NOISE = 4.0  # grey levels, standard deviation in the large pictures
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-DISTINCT, COPIES, ENLARGED = range(3)  # what a random number is for
+DISTINCT, COPIES, ENLARGED, ALIKE = range(4)  # what a random number is for
 NEAR = ("--level", "near")
 
 Rgb = NDArray[np.uint8]
@@ -157,6 +160,24 @@ def small_picture(photos: Sequence[Path], index: int) -> bytes:
     return encoded(EDITS[edit](rgb, rng), int(rng.integers(85, 96)))
 
 
+def alike_picture(photos: Sequence[Path], index: int) -> bytes:
+    """A picture of another thing on the ground of all, no copy of another one."""
+    rng = np.random.default_rng((ALIKE, index))
+    side = SIDE * rng.uniform(0.5, 0.65, 2)
+    thing = cv2.resize(distinct(photos, index), np.asarray(side, int).tolist(), interpolation=cv2.INTER_AREA)
+    height, width = thing.shape[:2]
+    shift = (np.array([SIDE - width, SIDE - height]) / 2 + rng.uniform(-12, 12, 2)).astype(int)
+    middle = (int(shift[0] + width // 2), int(shift[1] + height // 2))
+    ground, mask, shadow = (np.zeros((SIDE, SIDE), np.float32) for _ in range(3))
+    ground += np.linspace(250, 215, SIDE, dtype=np.float32)[:, None]
+    cv2.ellipse(shadow, (SIDE // 2, round(0.82 * SIDE)), (SIDE // 3, SIDE // 14), 0, 0, 360, 70.0, cv2.FILLED)
+    cv2.ellipse(mask, middle, (width // 2 - 2, height // 2 - 2), 0, 0, 360, 1.0, cv2.FILLED, cv2.LINE_AA)
+    rgb = np.repeat((ground - cv2.GaussianBlur(shadow, (0, 0), 14))[..., None], 3, axis=2)
+    over = np.zeros_like(rgb)
+    over[shift[1] : shift[1] + height, shift[0] : shift[0] + width] = thing
+    return encoded((rgb + (over - rgb) * mask[..., None]).astype(np.uint8), int(rng.integers(85, 96)))
+
+
 def large_picture(photos: Sequence[Path], index: int) -> bytes:
     """A picture of 12 megapixels."""
     rng = np.random.default_rng((ENLARGED, index))
@@ -231,6 +252,7 @@ def cases() -> list[Case]:
         Case("--model dct", "small", (*NEAR, "--model", "dct")),
         Case("--verify none", "small", (*NEAR, "--verify", "none")),
         Case("second run", "small", store="level near"),
+        Case("all alike", "alike"),
         Case("12 megapixels", "large"),
     ]
 
@@ -322,6 +344,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="photos that the pictures are made of")
     parser.add_argument("--images", type=int, default=2000, help="small pictures")
+    parser.add_argument("--alike", type=int, default=350, help="pictures that all look alike")
     parser.add_argument("--large", type=int, default=40, help="pictures of 12 megapixels")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -329,13 +352,14 @@ def main() -> None:
     photos = [path.resolve() for path in photos_in(options.folder)]
     if not photos:
         parser.error(f"no photos in {options.folder}: name a folder with {', '.join(sorted(SUFFIXES))} files")
-    if min(options.images, options.large, options.rounds) < 1:
-        parser.error("give at least 1 of --images, --large and --rounds")
+    if min(options.images, options.alike, options.large, options.rounds) < 1:
+        parser.error("give at least 1 of --images, --alike, --large and --rounds")
     with tempfile.TemporaryDirectory() as folder:
         pictures, home = Path(folder, "pictures"), Path(folder, "home")
         pictures.mkdir()
         home.mkdir()
         make_pictures(partial(small_picture, photos), pictures / "small", options.images)
+        make_pictures(partial(alike_picture, photos), pictures / "alike", options.alike)
         make_pictures(partial(large_picture, photos), pictures / "large", options.large)
         link_first(pictures / "small", pictures / "one", 1)
         try:
