@@ -12,7 +12,7 @@ from labelonce.images.decoding import Picture
 from labelonce.images.ignoring import counted
 from labelonce.images.regions import Region
 
-FEATURES_VERSION = 2  # part of the store's key: raise it when `extract` changes
+FEATURES_VERSION = 3  # part of the store's key: raise it when `extract` changes
 
 LONG_SIDE = 320  # pixels; small pictures are enlarged, they have no corners otherwise
 LEAST_SIDE = 8  # pixels, for extreme aspect ratios
@@ -22,12 +22,12 @@ FAST_THRESHOLD = 7  # grey levels; OpenCV's default of 20 finds too few corners 
 SCALES, STEP = 5, 1.3  # of the pyramid: cheaper than OpenCV's 8 steps of 1.2, and finds as much
 
 PLAIN_VARIANCE = 2.0  # squared grey levels in 3 x 3 pixels of the small picture: paper, paint, what a program drew
-PLAIN_SHARE = 0.45  # of a picture: more than that is plain in one of twenty photographs and in most drawings
-COLOURED = 20  # levels between the strongest and the weakest channel
-COLOURED_SHARE = 0.1
+PLAIN_SHARE = 0.6  # of a picture: more than that is plain in few photographs and in most drawings
+COLOURED = 8  # levels between the strongest and the weakest channel
+COLOURED_SHARE = 0.45
 
-_HEADER = struct.Struct("<4s2H")
-_MAGIC, _END = b"LOF2", b"\xff\xd9"  # what a JPEG ends with
+_HEADER = struct.Struct("<4s2H?")
+_MAGIC, _END = b"LOF3", b"\xff\xd9"  # what a JPEG ends with
 
 View = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -43,16 +43,19 @@ class Features:
         Width and height of the thumbnail, pixels.
     view
         How to turn or mirror the picture before it is looked at; None leaves it as it is.
+    tiny
+        Whether the picture is less than half as large as the thumbnail.
     """
 
-    def __init__(self, jpeg: bytes, size: tuple[int, int], view: View | None = None) -> None:
+    def __init__(self, jpeg: bytes, size: tuple[int, int], view: View | None = None, *, tiny: bool = False) -> None:
         self.jpeg = jpeg
+        self._tiny = tiny
         self._size = size
         self._view = view
 
     def to_bytes(self) -> bytes:
         """Pack; the view is not part of it."""
-        return _HEADER.pack(_MAGIC, *self._size) + self.jpeg
+        return _HEADER.pack(_MAGIC, *self._size, self._tiny) + self.jpeg
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> "Features":
@@ -65,15 +68,15 @@ class Features:
         """
         if not blob.startswith(_MAGIC) or not blob.endswith(_END):
             raise ValueError("damaged features, or features of another version")
-        _, width, height = _HEADER.unpack_from(blob)
-        made = cls(blob[_HEADER.size :], (width, height))
+        _, width, height, tiny = _HEADER.unpack_from(blob)
+        made = cls(blob[_HEADER.size :], (width, height), tiny=tiny)
         if made.small.shape[:2] != ((height + 1) // 2, (width + 1) // 2):
             raise ValueError("damaged features: the thumbnail has another size")
         return made
 
     def seen(self, view: View) -> "Features":
         """The same picture, turned or mirrored."""
-        return Features(self.jpeg, self._size, view)
+        return Features(self.jpeg, self._size, view, tiny=self._tiny)
 
     def counted(self, ignored: Sequence[Region], shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """(h, w) uint8, 1 where the picture counts, held as it is here; of the shape of a picture of it."""
@@ -108,9 +111,11 @@ class Features:
     def photographic(self) -> bool:
         """Whether it looks like a photograph: little of it is perfectly plain, and more than a trace is coloured.
 
-        Drawings, screens, pages, scans and radiographs are not; neither are photographs without colour, for which
-        nobody can tell.
+        Drawings, screens, pages, scans and radiographs are not; neither are photographs without colour and tiny ones,
+        for which nobody can tell.
         """
+        if self._tiny:
+            return False
         gray = cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY).astype(np.float32)
         mean = cv2.blur(gray, (3, 3))
         plain = cv2.blur(gray * gray, (3, 3)) - mean * mean < PLAIN_VARIANCE
@@ -154,4 +159,4 @@ def extract(picture: Picture) -> Features:
     method = cv2.INTER_LINEAR if scale <= 1 else cv2.INTER_CUBIC
     frame = cv2.cvtColor(cv2.resize(picture.rgb, size, interpolation=method), cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
-    return Features(jpeg.tobytes(), size)
+    return Features(jpeg.tobytes(), size, tiny=scale > 2)

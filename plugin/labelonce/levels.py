@@ -45,6 +45,8 @@ class Rules:
         Least cosine similarity of the embeddings of pictures that have too few corners to be aligned by them.
     plain_change
         `change` for pictures whose corners do not speak for them, whatever the level.
+    weight
+        Least product of inliers, their share, agreement and similarity: few corners have to be borne out by the rest.
     turn
         Largest angle, degrees, by which one picture may be turned against the other.
     photographs
@@ -64,6 +66,7 @@ class Rules:
     similarity: float = 0.75
     plain_similarity: float = 0.9
     plain_change: float = NEAR_AREA
+    weight: float = 0.0
     turn: float = 15.0
     photographs: bool = False
     equal: bool = False
@@ -74,7 +77,7 @@ COPIES, NEAR, SCENE = "copies", "near", "scene"
 LEVELS = {
     COPIES: Rules(inlier_share=0.5, change=0.008, agreement=0.8),
     NEAR: Rules(),
-    SCENE: Rules(change=1.0, photographs=True),
+    SCENE: Rules(change=0.6, weight=5.0, photographs=True),
 }
 EQUAL = "equal"  # what projects ask for that compare pictures with each other; nobody chooses it
 _ALL = {EQUAL: Rules(equal=True), **LEVELS}

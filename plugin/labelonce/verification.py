@@ -103,6 +103,8 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
         Loads both pictures for `fine.look`, (h, w, 3) uint8 RGB each; None where one cannot be had: in doubt, they
         are two.
     """
+    if _swapped(a, b):
+        return _mirrored(verify(b, a, similarity, rules, lambda: _reversed(pictures())), a, b)
     found = propose(a, b, similarity, rules)
     if not found.accepted or (rules.photographs and a.photographic and b.photographic):
         return found
@@ -138,13 +140,34 @@ def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdic
     if rules.equal:
         return Verdict(False, "pixels", 100 * similarity)
     percent = 100 * max(-1.0, min(1.0, similarity))
-    swapped = (b.size, b.jpeg) < (a.size, a.jpeg)
-    if swapped:
-        a, b = b, a
-    found = _as_they_lie(a, b, percent, rules) or _by_corners(a, b, percent, rules)
-    if swapped and found.transform is not None:
-        return replace(found, transform=inverse(found.transform), overlap=found.overlap[::-1])
-    return found
+    if _swapped(a, b):
+        return _mirrored(propose(b, a, similarity, rules), a, b)
+    return _as_they_lie(a, b, percent, rules) or _by_corners(a, b, percent, rules)
+
+
+def _swapped(a: Features, b: Features) -> bool:
+    """Whether the second picture is looked at as the first, so that the order in which they come has no say."""
+    return (b.size, b.jpeg) < (a.size, a.jpeg)
+
+
+def _reversed(pictures: tuple[Rgb, Rgb] | None) -> tuple[Rgb, Rgb] | None:
+    return None if pictures is None else (pictures[1], pictures[0])
+
+
+def _mirrored(found: Verdict, a: Features, b: Features) -> Verdict:
+    """The verdict on `a` and `b`, where it was found for `b` and `a`."""
+    if found.transform is None:
+        return found
+    transform, difference = inverse(found.transform), found.difference
+    if difference is not None and difference.boxes:
+        sizes = [np.array(one.small.shape[1::-1]) / 100 for one in (b, a)]
+        boxes = np.array(difference.boxes).reshape(-1, 2, 2)
+        corners = np.stack([boxes[:, 0], boxes.sum(axis=1)], axis=1) * sizes[0]
+        corners = np.clip((corners @ transform[:, :2].T + transform[:, 2]) / sizes[1], 0, 100)
+        low, high = corners.min(axis=1), corners.max(axis=1)
+        moved = (tuple(map(float, box)) for box in np.concatenate([low, high - low], axis=1))
+        difference = replace(difference, boxes=tuple((x, y, width, height) for x, y, width, height in moved))
+    return replace(found, transform=transform, overlap=found.overlap[::-1], difference=difference)
 
 
 def _counted(a: Features, b: Features, shown: tuple[Rgb, Rgb], rules: Rules) -> tuple[Rgb, Rgb] | None:

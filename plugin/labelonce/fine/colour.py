@@ -17,7 +17,7 @@ GAINS = (0.85, 1.18)  # of each channel: white balance
 OFFSETS = (-10.0, 10.0)  # grey levels of each channel
 HUE = 14.0  # levels of a or b of Lab that are another colour
 SHADE = 26.0  # levels of L of Lab that are another shade
-OWN_SHADE = 12.0  # the same between a picture and its greyscale copy, without any correction of the light
+OWN_SHADE = 12.0  # the same where the light is not corrected: greyscale copies, pictures of one tone
 MONOCHROME = 4.0  # levels of a or b up to which a picture is without colour
 THIN = 3  # pixels: what is thinner is an edge that lies beside its counterpart
 _SAMPLES, _ROUNDS = 2000, 3
@@ -66,7 +66,7 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     shade, green, blue = cv2.split(cv2.absdiff(lab_a, lab_b))
     hue = cv2.max(green, blue)
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
-    most = SHADE
+    most = OWN_SHADE if a is own[0] and b is own[1] else SHADE
     if gray_a != gray_b:
         first, second = (_lab(_soft(rgb, size)) for rgb in own)
         shade, most = cv2.absdiff(first, second)[..., 0], OWN_SHADE

@@ -17,6 +17,7 @@ SAMPLES = 1000  # places that the curve is fitted to
 ROUNDS = 4
 EXPLAINED = 1.0  # grey levels that are left on the average: no better curve is sought
 CLIPPED = (4, 251)  # grey levels: what lies beyond says little about the light
+ONE_TONE = 3.0  # grey levels, standard deviation
 SPREAD = 6.0  # grey levels of the whole range that a curve may flatten before the other direction is asked
 BLURS = (0.0, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8)  # pixels, standard deviations
 TILE, TILES = 48, 12  # side in pixels, and how many of the most structured ones say which is sharper
@@ -36,8 +37,8 @@ def in_one_light(a: Rgb, b: Rgb, inside: Mask) -> tuple[Rgb, Rgb]:
     source, target = (gray(one)[fair].astype(np.float64) for one in soft)
     thin = max(1, len(source) // SAMPLES)
     source, target = source[::thin], target[::thin]
-    if not len(source):
-        return a, b
+    if not len(source) or max(float(source.std()), float(target.std())) < ONE_TONE:
+        return a, b  # what light one tone is in, nobody can tell
     curve = light_curve(target, source)
     if _flattened(curve) > SPREAD:  # what the other one lost by clipping cannot be brought back: lose it here too
         other = light_curve(source, target)

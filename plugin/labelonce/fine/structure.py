@@ -20,8 +20,9 @@ GAIN = (0.66, 1.5)  # of the contrast in one window, beside the light of the who
 VISIBLE = 5.0  # grey levels, standard deviation of a residual that is not seen
 LEAST_NOISE = 1.2  # grey levels
 MOST_NOISE = 15.0  # grey levels: beyond, nothing of the pictures agrees
-SHAKE = 0.3  # squared pixels by which edges may be off in any copy
-MOST_SHAKE = 0.3  # squared pixels, beside that, read off the pair
+SHAKE = 0.1  # squared pixels by which edges may be off in any copy
+READ = 3.0  # times what is read off the pair, beside that
+MOST_SHAKE = 0.5  # squared pixels of what is read off
 LOST = 0.45  # share of the structure of the steepest third that is residual: beyond, nothing of the pictures agrees
 TIMES = 4.0  # the residual that copying leaves, from which on a place differs
 MOST = 20.0  # times that: a place has no more say than this
@@ -139,8 +140,8 @@ def _compared(a: Plane, b: Plane) -> tuple[Plane, Plane]:
     variance_a = np.maximum(_window(a * a) - mean_a * mean_a, 0)
     variance_b = np.maximum(_window(b * b) - mean_b * mean_b, 0)
     covariance = _window(a * b) - mean_a * mean_b
-    gain = np.clip((covariance + 1) / (variance_b + 1), *GAIN)
-    residual = np.maximum(variance_a + gain * (gain * variance_b - 2 * covariance), 0)
+    gain = np.clip(np.sqrt((variance_a + 1) / (variance_b + 1)), *GAIN)  # the same whichever comes first
+    residual = np.maximum(variance_a / gain + gain * variance_b - 2 * covariance, 0)
     return np.asarray(residual, np.float32), np.asarray(np.maximum(variance_a, variance_b), np.float32)
 
 
@@ -166,4 +167,4 @@ def _copying(
     shake = float(np.median(np.maximum(medians[half:] - noise, 0) / np.maximum(steepness[half:], 1.0)))
     left, all_of_it = float(residual[steepest].sum()), float(structure[steepest].sum())
     lost = noise > MOST_NOISE**2 or left > LOST * max(all_of_it, VISIBLE**2 * len(steepest))
-    return noise, min(shake, MOST_SHAKE), lost
+    return noise, min(READ * shake, MOST_SHAKE), lost
