@@ -274,8 +274,10 @@ def test_the_tasks_of_a_project(run, studio, photos, new, monkeypatch):
     assert out.startswith(f"{first}: yes: task {second} (")
     assert f"\n{third}: no; the nearest is task " in out
     with monkeypatch.context() as patch:
-        patch.delattr(Server, "_send")  # nobody is asked
-        code, out, _ = run("check", new / "a3.jpg", new / "c.png", "--project", number, "--json", **settings)
+        patch.delattr(Server, "_send")  # nobody is asked about equal pixels
+        code, out, _ = run("check", new / "c.png", "--project", number, "--json", **settings)
+    assert (code, [one["tasks"] for one in json.loads(out)["answers"]]) == (0, [[third]])
+    code, out, _ = run("check", new / "a3.jpg", new / "c.png", "--project", number, "--json", **settings)
     answers = json.loads(out)
     assert (code, answers["known"]) == (0, f"{settings['LABEL_STUDIO_URL']}/projects/{number}")
     assert [one["there"] for one in answers["answers"]] == [True, True]

@@ -6,6 +6,7 @@ The measurement corpus is not part of the project: it lies beside the checkout, 
 import csv
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from labelonce.sources.folder import FolderSource
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 CORPUS, SCORE = BESIDE / "data" / "dev", BESIDE / "tools" / "score.py"
+PRESSED = re.compile("timestamp|watermark")  # edits that put something into the picture
 TRUTH, BORDERLINE = CORPUS / "truth.csv", CORPUS / "borderline" / "truth.csv"
 
 pytestmark = pytest.mark.skipif(
@@ -67,18 +69,16 @@ def corpus(tmp_path_factory):
 
 def test_scene(corpus):
     found = judged(TRUTH, decide(*corpus, "--level", "scene"))
-    assert found["all"]["precision"] >= 0.996
-    assert found["all"]["recall"] >= 0.994
-    assert found["all"]["lost"] <= 3
+    assert found["all"]["precision"] >= 0.998
+    assert found["all"]["recall"] >= 0.985
+    assert found["all"]["lost"] <= 1
     assert found["frames"]["recall"] >= 0.985
 
 
 def test_near(corpus):
     decisions = decide(*corpus, "--level", "near")
     found = judged(TRUTH, decisions)
-    assert found["edits"]["precision"] == 1
-    assert found["edits"]["recall"] >= 0.99
-    assert found["hardneg"]["wrong"] <= 1
+    assert {part: one["wrong"] for part, one in found.items()} == dict.fromkeys(found, 0)
     chosen = {Path(row["file"]).name: Path(row["representative"]).name for row in rows_of(decisions)}
     groups: dict[str, list[str]] = {}
     for row in rows_of(TRUTH):
@@ -92,6 +92,24 @@ def test_near(corpus):
             missed += alone and len(groups[row["group_id"]]) > 1
         assert len(named) > 20
         assert missed <= 0.01 * len(named), kind
+
+
+def test_near_finds_copies_with_nothing_pressed_into_them(corpus, tmp_path):
+    images, store = corpus
+    truth = tmp_path / "truth.csv"
+    rows = [row for row in rows_of(TRUTH) if row["subset"] == "edits" and not PRESSED.search(row["edit"])]
+    assert 900 < len(rows) < 1113
+    with truth.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    for row in rows:
+        copy = tmp_path / "images" / row["file"]
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(images / row["file"])
+    found = judged(truth, decide(tmp_path / "images", store, "--level", "near", "--follow-links"))
+    assert found["edits"]["wrong"] == 0
+    assert found["edits"]["recall"] >= 0.985
 
 
 class Shuffled(FolderSource):
