@@ -1,6 +1,9 @@
 """Verdicts on single pairs of known pictures, with all their figures."""
 
+from collections import OrderedDict
+from collections.abc import Callable
 from functools import lru_cache, partial
+from threading import Lock
 
 from labelonce.features import Features
 from labelonce.images.views import VIEWS
@@ -10,7 +13,7 @@ from labelonce.reading import KnownImages, Reader
 from labelonce.verification import Rgb, Verdict, verify
 
 FEATURES_IN_MEMORY = 256  # about 100 kB each
-PICTURES_IN_MEMORY = 8  # up to 12 MB each: what stands for many is compared with one after the other
+PICTURES_IN_MEMORY = 1 << 26  # bytes: what stands for many is compared with one after the other
 NO_FEATURES = "no features"
 
 
@@ -29,7 +32,7 @@ class Judge:
         self._reader = reader
         self._images = images
         self._features = lru_cache(in_memory)(self._load)
-        self._pictures = lru_cache(PICTURES_IN_MEMORY)(partial(reader.picture, images))
+        self._pictures = _Pictures(partial(reader.picture, images))
 
     def verdict(self, one: int, other: int, view: str, rules: Rules) -> Verdict:
         """Whether the pictures of two rows show the same; with `NO_FEATURES` as the reason where that is not known.
@@ -60,7 +63,7 @@ class Judge:
 
     def _both(self, one: int, other: int, view: str) -> tuple[Rgb, Rgb] | None:
         """The pictures of two rows for the fine look; None where one cannot be had."""
-        first, second = self._pictures(one), self._pictures(other)
+        first, second = self._pictures.get(one), self._pictures.get(other)
         if first is None or second is None:
             return None
         return first, VIEWS[view](second) if view else second
@@ -71,3 +74,27 @@ class Judge:
             return Features.from_bytes(content) if content is not None else None
         except ValueError:
             return None
+
+
+class _Pictures:
+    """Loads pictures, and holds those that were asked for last, as far as memory allows. Safe to use from threads."""
+
+    def __init__(self, load: Callable[[int], Rgb | None]) -> None:
+        self._load = load
+        self._held: OrderedDict[int, Rgb] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def get(self, row: int) -> Rgb | None:
+        with self._lock:
+            if row in self._held:
+                self._held.move_to_end(row)
+                return self._held[row]
+        picture = self._load(row)
+        with self._lock:
+            if picture is not None and row not in self._held:
+                self._held[row] = picture
+                self._size += picture.nbytes
+                while self._size > PICTURES_IN_MEMORY and len(self._held) > 1:
+                    self._size -= self._held.popitem(last=False)[1].nbytes
+        return picture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from labelonce.change import Change, changed_area
 from labelonce.features import Features
-from labelonce.fine import Difference, look, rescaled
+from labelonce.fine import Difference, differ_clearly, look, rescaled
 from labelonce.geometry import Alignment, Transform, align_corners, align_pixels, fill, inverse
 from labelonce.levels import Rules
 from labelonce.wording import words_of
@@ -108,6 +108,10 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
     found = propose(a, b, similarity, rules)
     if not found.accepted or (rules.photographs and a.photographic and b.photographic):
         return found
+    if found.transform is not None and not rules.ignored:
+        clear = differ_clearly(a.small, b.small, found.transform)
+        if clear is not None:
+            return replace(found, accepted=False, reason="different", difference=clear)
     shown = pictures()
     if shown is None or found.transform is None:
         return replace(found, accepted=False, reason=NO_PICTURES)

@@ -29,9 +29,12 @@ COARSE = 4  # times smaller: soft things of little contrast are seen there
 LEAST_COARSE = 48  # pixels of the shorter side
 LEAST_OVERLAP = 100  # pixels
 MOST_BOXES = 50
+FIRST_SIDE = 640  # pixels, long side at which much larger pictures are looked at first
+IN_THUMBNAILS = 1000.0  # evidence in thumbnails: copies that were turned or cropped reach some hundreds
+CLEARLY = 4.0  # times the limit, from which on that is enough to tell them apart
 UNMOVED = 1e-3  # pixels
 
-__all__ = ["COLOUR", "EVIDENCE", "Box", "Difference", "look", "rescaled"]
+__all__ = ["COLOUR", "EVIDENCE", "Box", "Difference", "differ_clearly", "look", "rescaled"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,25 @@ def look(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | None
     """
     if _plain_copy(a, b, transform):
         return Difference(0.0, 0.0)
+    if counted is None and min(max(a.shape), max(b.shape)) > 1.5 * FIRST_SIDE:
+        first = _looked(*_smaller(a, b, transform), None)
+        if first.structure > CLEARLY:
+            return first
+    return _looked(a, b, transform, counted)
+
+
+def _smaller(a: Rgb, b: Rgb, transform: Transform) -> tuple[Rgb, Rgb, Transform]:
+    """The pictures, and how they lie on each other, at which a first look is taken: lines may look uneven there."""
+    made, ratios = [], []
+    for one in (a, b):
+        scale = FIRST_SIDE / max(one.shape)
+        size = max(1, round(one.shape[1] * scale)), max(1, round(one.shape[0] * scale))
+        made.append(np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.uint8))
+        ratios.append((size[0] / one.shape[1], size[1] / one.shape[0]))
+    return made[0], made[1], rescaled(transform, *ratios)
+
+
+def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | None) -> Difference:
     laid = lay(a, b, transform)
     inside = without_rim(laid.inside if counted is None else laid.counting(*counted))
     for one in (laid.a, laid.b):
@@ -89,6 +111,26 @@ def look(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | None
     share = colour.share / (COLOUR * laid.scale)
     boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
     return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))
+
+
+def differ_clearly(a: Rgb, b: Rgb, transform: Transform) -> Difference | None:
+    """What thumbnails differ in, where that is so much that no fine look is needed to say so; else None.
+
+    Parameters
+    ----------
+    a, b, transform
+        As in `look`; long sides 160.
+    """
+    laid = lay(a, b, transform)
+    inside = without_rim(without_rim(laid.inside))
+    if cv2.countNonZero(inside) < LEAST_OVERLAP:
+        return None
+    one, other = in_one_light(laid.a, laid.b, inside)
+    structure = differing(gray(one), gray(other), inside, IN_THUMBNAILS)
+    if structure.regions is None:
+        return None
+    boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
+    return Difference(structure.evidence / EVIDENCE, 0.0, tuple(boxes[:MOST_BOXES]))
 
 
 def _plain_copy(a: Rgb, b: Rgb, transform: Transform) -> bool:
