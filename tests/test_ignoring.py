@@ -18,8 +18,8 @@ from labelonce.errors import ConfigurationError
 from labelonce.features import Features, extract
 from labelonce.fine import look
 from labelonce.images.decoding import decode
-from labelonce.images.ignoring import counted, filled_up, regions_of, without
-from labelonce.images.regions import Region
+from labelonce.images.ignoring import counted, filled_up
+from labelonce.images.regions import Region, regions_of, without
 from labelonce.images.views import VIEWS
 from labelonce.levels import rules_from
 from labelonce.pipeline import find_clusters, make_plan

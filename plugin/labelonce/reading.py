@@ -21,8 +21,8 @@ from labelonce.embedding.base import Embedder
 from labelonce.errors import ImageProblem, ImageUnavailable
 from labelonce.features import FEATURES_VERSION, extract
 from labelonce.images.decoding import LONG_SIDE, Picture, decode
-from labelonce.images.ignoring import filled_up, without
-from labelonce.images.regions import Region
+from labelonce.images.ignoring import filled_up
+from labelonce.images.regions import Region, without
 from labelonce.images.views import VIEWS
 from labelonce.progress import Progress
 from labelonce.sources.base import Content, Source

@@ -12,8 +12,7 @@ from typing import Any
 from labelonce.addresses import AllowedHosts
 from labelonce.eps import similarity_from
 from labelonce.errors import ConfigurationError
-from labelonce.images.ignoring import regions_of, without
-from labelonce.images.regions import Region
+from labelonce.images.regions import Region, regions_of, without
 
 GROUPS = ("server", "images", "similarity", "thresholds", "marking", "locking", "savings", "serving", "secret", "logs")
 

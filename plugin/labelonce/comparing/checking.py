@@ -24,7 +24,7 @@ from labelonce.comparing.likeness import (
 from labelonce.errors import ConfigurationError, ImageProblem, ImageUnavailable, ServerError
 from labelonce.features import Features
 from labelonce.images.decoding import decode
-from labelonce.images.ignoring import without
+from labelonce.images.regions import without
 from labelonce.progress import Progress
 from labelonce.reading import FEATURES, FINE_SIDE
 from labelonce.settings import Settings

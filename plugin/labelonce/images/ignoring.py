@@ -15,23 +15,6 @@ Rgb = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 
 
-def regions_of(text: str | None) -> tuple[Region, ...]:
-    """Read regions that are parted by semicolons, each once and in order.
-
-    Raises
-    ------
-    ConfigurationError
-        One of them is no region.
-    """
-    parts = [part for part in (text or "").split(";") if part.strip()]
-    return tuple(sorted({Region.parse(part) for part in parts}, key=str))
-
-
-def without(ignored: Sequence[Region]) -> str:
-    """What is left out, to be put behind the name of what was compared; empty where nothing is."""
-    return f" without {';'.join(map(str, ignored))}" if ignored else ""
-
-
 def counted(ignored: Sequence[Region]) -> Mask:
     """(`SIDE`, `SIDE`) uint8, 1 where a picture counts; for a picture of any size."""
     mask = np.ones((SIDE, SIDE), np.uint8)

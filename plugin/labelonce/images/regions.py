@@ -1,6 +1,6 @@
 """The part of a picture that counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from labelonce.errors import ConfigurationError
@@ -66,6 +66,23 @@ class Region:
         left, right = _span(self.x, self.width, width)
         top, bottom = _span(self.y, self.height, height)
         return left, top, right, bottom
+
+
+def regions_of(text: str | None) -> tuple[Region, ...]:
+    """Read regions that are parted by semicolons, each once and in order.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them is no region.
+    """
+    parts = [part for part in (text or "").split(";") if part.strip()]
+    return tuple(sorted({Region.parse(part) for part in parts}, key=str))
+
+
+def without(ignored: Sequence[Region]) -> str:
+    """What is left out, to be put behind the name of what was compared; empty where nothing is."""
+    return f" without {';'.join(map(str, ignored))}" if ignored else ""
 
 
 def _span(start: float, length: float, side: int) -> tuple[int, int]:
