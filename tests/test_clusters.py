@@ -36,6 +36,7 @@ from labelonce.reading import KnownImages
 from labelonce.settings import Settings
 from labelonce.sources.memory import MemorySource
 from labelonce.tasks import Task, Touch
+from labelonce.words import said_same
 from pictures import encoded, texture
 from studio import Person
 
@@ -46,7 +47,7 @@ def found_of(tasks, numbers, labels, problems):
     """What the pipeline would find, if nodes hold these tasks and have these labels."""
     nodes = [Node((0,), tuple(tasks[number] for number in some)) for some in numbers]
     images = KnownImages([], np.zeros((0, 1), np.float32), {}, {}, problems, [])
-    return Clusters(tasks, images, nodes, None, np.array(labels, np.int64), None, {"model": "a test"})
+    return Clusters(tasks, images, nodes, None, np.array(labels, np.int64), None, said_same(nodes), {"model": "a test"})
 
 
 @bounds(max_examples=200, deadline=None)

@@ -67,12 +67,13 @@ def expected(files, tmp_path_factory):
 
 def test_the_second_run_embeds_nothing(files, path, calls, expected):
     assert plan(files, path) == expected
-    assert calls == {"embed": 12, "decode": 12}
+    assert calls["embed"] == 12
+    before = dict(calls)  # pictures are decoded again to be looked at closely
     assert plan(files, path) == expected
-    assert calls == {"embed": 12, "decode": 12}
+    assert calls == before
     more = {**files, "new.png": encoded(texture(9, (240, 180))), "copy.png": files["0.png"]}
     plan(more, path)
-    assert calls == {"embed": 13, "decode": 13}
+    assert calls["embed"] == 13
 
 
 def test_verdicts_are_remembered(files, path, monkeypatch, expected):

@@ -21,6 +21,7 @@ STEEP = 4.0  # squared grey levels a pixel: fainter gradients are noise
 STEPS = 8
 STILL = 0.02  # pixels: what moves less has arrived
 FARTHEST = 0.04  # of the long side that a refinement may move a corner of the picture: farther, it has lost its way
+IN_PLACE = 0.25  # pixels: pictures of one size that lie so close are compared as they are, none of them resampled
 _SAME_SCALE = 0.02
 
 Rgb = NDArray[np.uint8]
@@ -121,6 +122,9 @@ def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
         transform = rescaled(transform, (1, 1), (size[0] / before[1], size[1] / before[0]))
     if refined:
         transform = _refined(gray(a), gray(b), transform)
+        corners = np.array([[0, 0, 1], [a.shape[1], 0, 1], [0, a.shape[0], 1], [a.shape[1], a.shape[0], 1]]).T
+        if a.shape == b.shape and np.abs((transform - np.eye(2, 3)) @ corners).max() < IN_PLACE:
+            transform = np.eye(2, 3)
     height, width = a.shape[:2]
     whole = np.ones(b.shape[:2], np.uint8)
     inside = np.asarray(cv2.warpAffine(whole, transform, (width, height), flags=cv2.INTER_NEAREST), np.uint8)

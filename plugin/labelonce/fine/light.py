@@ -79,9 +79,10 @@ def equally_sharp(a: Plane, b: Plane, inside: Mask) -> tuple[Plane, Plane]:
     """Both, one of them blurred as much as makes them agree best where there is most structure."""
     tiles = _structured(a, b, inside)
     parts = [(_detail(a, tile), _detail(b, tile), inside[tile]) for tile in tiles]
-    best = (_median_residual(parts, 0, 0.0), 0, 0.0)
+    unchanged = _median_residual(parts, 0, 0.0)
+    best = (unchanged, 0, 0.0)
     for side in (0, 1):
-        previous = best[0] if side else np.inf
+        previous = unchanged
         for sigma in BLURS[1:]:
             residual = _median_residual(parts, side, sigma)
             best = min(best, (residual * (1 + _BLUR_COST * sigma), side, sigma))

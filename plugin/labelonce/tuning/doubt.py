@@ -135,7 +135,7 @@ def doubtful(
     for number, ((_, _, view), image), verdict in zip(candidates.tolist(), places, verdicts, strict=True):
         cosine = float(pairs.similarity[number])
         near = pairs.similarity[number] >= np.float32(present)
-        reason = str(verdict)
+        reason = str(verdict) if rules else verdict.reason
         if not near:
             reason = f"below {100 * present:.4g} %" + (f"; else {verdict}" if rules else "")
         left, right = (nodes[int(side[number])].tasks[0] for side in (pairs.left, pairs.right))
