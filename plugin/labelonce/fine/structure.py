@@ -123,11 +123,15 @@ def _shifted(a: Plane, b: Plane, explained: Plane, region: NDArray[np.bool_], bo
     for dx in (-SHIFT, 0, SHIFT):
         for dy in (-SHIFT, 0, SHIFT):
             if dx or dy:
-                shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-                moved = cv2.warpAffine(other, shift, other.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-                least = np.minimum(least, _compared(one, np.asarray(moved, np.float32))[0])
+                least = np.minimum(least, _compared(one, _moved(other, dx, dy))[0])
+                least = np.minimum(least, _compared(_moved(one, dx, dy), other)[0])
     above = np.where(region[part] & (least > VISIBLE**2), least / explained[part], 0)
     return float((np.minimum(above, MOST) - 1)[above > 1].sum())
+
+
+def _moved(plane: Plane, dx: float, dy: float) -> Plane:
+    shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+    return np.asarray(cv2.warpAffine(plane, shift, plane.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _window(plane: Plane) -> Plane:
