@@ -92,7 +92,7 @@ class Laid:
         return found
 
 
-def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
+def lay(a: Rgb, b: Rgb, transform: Transform) -> Laid:
     """Lay one picture on another; the finer one is brought down to the coarser.
 
     Parameters
@@ -101,8 +101,6 @@ def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
         (h, w, 3) uint8 RGB, of any sizes.
     transform
         (2, 3) float64. From pixels of `b` to pixels of `a`.
-    refined
-        Whether the transform may be a few pixels off.
     """
     factor = int(np.clip(ENLARGED_TO // max(*a.shape[:2], *b.shape[:2]), 1, LARGEST_FACTOR))
     if factor > 1:
@@ -120,11 +118,10 @@ def lay(a: Rgb, b: Rgb, transform: Transform, *, refined: bool = True) -> Laid:
         size = max(1, round(before[1] * scale)), max(1, round(before[0] * scale))
         b = np.asarray(cv2.resize(b, size, interpolation=cv2.INTER_AREA), np.uint8)
         transform = rescaled(transform, (1, 1), (size[0] / before[1], size[1] / before[0]))
-    if refined:
-        transform = _refined(gray(a), gray(b), transform)
-        corners = np.array([[0, 0, 1], [a.shape[1], 0, 1], [0, a.shape[0], 1], [a.shape[1], a.shape[0], 1]]).T
-        if a.shape == b.shape and np.abs((transform - np.eye(2, 3)) @ corners).max() < IN_PLACE:
-            transform = np.eye(2, 3)
+    transform = _refined(gray(a), gray(b), transform)
+    corners = np.array([[0, 0, 1], [a.shape[1], 0, 1], [0, a.shape[0], 1], [a.shape[1], a.shape[0], 1]]).T
+    if a.shape == b.shape and np.abs((transform - np.eye(2, 3)) @ corners).max() < IN_PLACE:
+        transform = np.eye(2, 3)
     height, width = a.shape[:2]
     whole = np.ones(b.shape[:2], np.uint8)
     inside = np.asarray(cv2.warpAffine(whole, transform, (width, height), flags=cv2.INTER_NEAREST), np.uint8)
