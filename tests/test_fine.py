@@ -116,9 +116,10 @@ def scratched(rgb):
 
 
 def patched(rgb):
-    """A patch in another colour of the same shade."""
+    """A patch in another colour of the same shade, or of one that brightening does not turn into white."""
     made = rgb.copy()
     lab = cv2.cvtColor(np.ascontiguousarray(rgb[420:520, 480:580]), cv2.COLOR_RGB2LAB)
+    lab[..., 0] = np.minimum(lab[..., 0], 200)
     lab[..., 1] = np.where(lab[..., 1] > 128, 128 - 38, 128 + 38)
     made[420:520, 480:580] = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
     return made

@@ -68,9 +68,9 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
     most = OWN_SHADE if a is own[0] and b is own[1] else SHADE
     if gray_a != gray_b:
-        first, second = (_lab(_soft(rgb, size)) for rgb in own)
-        shade, most = cv2.absdiff(first, second)[..., 0], OWN_SHADE
-        if _colourful(second if gray_a else first, seen):
+        first, second = (_soft(rgb, size) for rgb in own)
+        shade, most = cv2.absdiff(*(_lab(_without_colour(rgb))[..., 0] for rgb in (first, second))), OWN_SHADE
+        if _colourful(_lab(second if gray_a else first), seen):
             hue = np.zeros_like(hue)
     differs = np.asarray(((hue > HUE) | (shade > most)) & seen, np.uint8)
     differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8)), np.uint8)
@@ -87,6 +87,11 @@ def _soft(rgb: Rgb, size: tuple[int, int]) -> Plane:
 
 def _lab(rgb: Plane) -> Rgb:
     return np.asarray(cv2.cvtColor(cv2.convertScaleAbs(np.clip(rgb, 0, 255)), cv2.COLOR_RGB2LAB), np.uint8)
+
+
+def _without_colour(rgb: Plane) -> Plane:
+    """The greyscale copy, as programs make it: by luma, not by lightness."""
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.float32)
 
 
 def _monochrome(lab: Rgb, mask: Mask) -> bool:

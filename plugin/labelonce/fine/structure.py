@@ -26,11 +26,47 @@ MOST_SHAKE = 0.5  # squared pixels of what is read off
 LOST = 0.45  # share of the structure of the steepest third that is residual: beyond, nothing of the pictures agrees
 TIMES = 4.0  # the residual that copying leaves, from which on a place differs
 MOST = 20.0  # times that: a place has no more say than this
-SHIFT = 1.0  # pixels that a region may lie beside its counterpart
 CERTAIN = 8.0  # times the limit, from which on no shift is tried
-REGIONS = 8  # that are looked at again, shifted; more of them are no accident
+REGIONS = 8  # that are looked at again, shifted or magnified; more of them are no accident
+MAGNIFIED = 2  # times, for a second look at what is small: a digit of ten pixels is hardly larger than a window
+SUSPECT = 0.1  # of the limit, from which on a region is worth that look
+SMALL = 64  # pixels, long side of a region that is
 CELLS = 12  # parts of the places by steepness, for reading the noise
-_SAMPLES = 8000
+_SAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """A picture, (h, w) float32 grey levels, and what is in each of its windows."""
+
+    plane: Plane
+    mean: Plane
+    variance: Plane
+
+    @classmethod
+    def of(cls, plane: Plane) -> "_Windows":
+        mean = _window(plane)
+        return cls(plane, mean, np.maximum(_window(plane * plane) - mean * mean, 0))
+
+    def part(self, place: tuple[slice, slice]) -> "_Windows":
+        return _Windows(self.plane[place], self.mean[place], self.variance[place])
+
+
+@dataclass(frozen=True)
+class _Copying:
+    """What copying left: variance of noise, squared grey levels; squared pixels of shake; whether that is beyond it."""
+
+    noise: float
+    shake: float
+    lost: bool = False
+
+    def explains(self, steep: Plane) -> Plane:
+        """Variance in each window that copying explains, squared grey levels; of `_steepness`."""
+        return np.asarray(TIMES * (self.noise + (self.shake + SHAKE) * steep), np.float32)
+
+    def magnified(self) -> "_Copying":
+        """The same in magnified pictures."""
+        return _Copying(self.noise, MAGNIFIED**2 * self.shake)
 
 
 @dataclass(frozen=True)
@@ -71,97 +107,127 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float) -> Differing:
     if not core.any():
         return Differing(lost=True)
     difference = np.asarray(a - b, np.float32)
-    if float((_window(difference * difference) * core).max()) < VISIBLE**2:  # and so is every residual
+    if cv2.minMaxLoc(_window(difference * difference), core)[1] < VISIBLE**2:  # and so is every residual
         return Differing()
-    residual, structure = _compared(a, b)
-    steep_a, steep_b = _steepness(a), _steepness(b)
-    seen = core > 0
-    step = max(1, round((seen.size / _SAMPLES) ** 0.5))
-    some = np.s_[::step, ::step]
-    sample = seen[some] if seen[some].any() else np.ones_like(seen[some])
-    steep = (steep_a[some] + steep_b[some])[sample] / np.float32(2)
-    noise, shake, lost = _copying(residual[some][sample], structure[some][sample], steep)
-    if lost:
+    one, other = _Windows.of(a), _Windows.of(b)
+    residual = _residual(one, other, _window(a * b))
+    steep = _steepness(a, b)
+    copying = _copying(residual, np.maximum(one.variance, other.variance), steep, core)
+    if copying.lost:
         return Differing(np.inf, np.asarray(core, np.int32), lost=True)
-    explained = TIMES * (noise + (shake + SHAKE) * _window(np.minimum(steep_a, steep_b)))
-    above = np.where(seen & (residual > VISIBLE**2), residual / explained, 0)
-    return _regions(a, b, above, explained, limit)
+    above = _above(residual, copying.explains(steep), core)
+    return _regions(one, other, above, copying, limit)
 
 
-def _regions(a: Plane, b: Plane, above: Plane, explained: Plane, limit: float) -> Differing:
-    """The regions that stay when they may be shifted a little."""
+def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: float) -> Differing:
+    """The regions that stay when they may be shifted a little, or tell more when they are magnified."""
     count, label, stats, _ = cv2.connectedComponentsWithStats((above > 1).astype(np.uint8))
     if count < 2:
         return Differing()
-    sums = np.bincount(label.ravel(), np.minimum(above, MOST).ravel() - 1, count)
+    sums = np.bincount(label.ravel(), above.ravel() - 1, count)
     sums[0] = 0
-    strong = [int(number) for number in np.argsort(-sums, kind="stable") if sums[number] > limit]
-    strongest = float(sums.max())
-    if not strong:
-        return Differing(strongest)
     kept: list[int] = []
-    left = 0.0
-    for number in strong:
-        if sums[number] < CERTAIN * limit and len(kept) < REGIONS:
-            sums[number] = _shifted(a, b, explained, label == number, stats[number])
-        if sums[number] > limit:
+    strongest = 0.0
+    for rank, number in enumerate(np.argsort(-sums, kind="stable").tolist()):
+        evidence = float(sums[number])
+        if evidence <= SUSPECT * limit:
+            break
+        if evidence < CERTAIN * limit and len(kept) < REGIONS:
+            place = _around(stats[number], above.shape)
+            if evidence > limit:
+                evidence = _shifted(a.part(place), b.part(place), copying, label[place] == number)
+            if evidence <= limit and rank < REGIONS and stats[number, 2:4].max() < SMALL:
+                evidence = max(evidence, _magnified(a.plane[place], b.plane[place], copying))
+        if evidence > limit:
             kept.append(number)
-        left = max(left, float(sums[number]))
+        strongest = max(strongest, evidence)
     if not kept:
-        return Differing(left)
+        return Differing(strongest)
     chosen = np.zeros(count, np.int32)
     chosen[kept] = np.arange(1, len(kept) + 1)
-    return Differing(left, chosen[label])
+    return Differing(strongest, chosen[label])
 
 
-def _shifted(a: Plane, b: Plane, explained: Plane, region: NDArray[np.bool_], box: NDArray[np.int32]) -> float:
-    """Evidence of a region at the best of nine shifts in each of its places."""
+def _around(box: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """A box of `cv2.connectedComponentsWithStats`, with room for its windows."""
     x, y, width, height, _ = (int(value) for value in box)
-    part = np.s_[max(0, y - WINDOW) : y + height + WINDOW, max(0, x - WINDOW) : x + width + WINDOW]
-    one, other = a[part], b[part]
-    least, _ = _compared(one, other)
-    for dx in (-SHIFT, 0, SHIFT):
-        for dy in (-SHIFT, 0, SHIFT):
+    return np.s_[
+        max(0, y - WINDOW) : min(shape[0], y + height + WINDOW), max(0, x - WINDOW) : min(shape[1], x + width + WINDOW)
+    ]
+
+
+def _magnified(a: Plane, b: Plane, copying: _Copying) -> float:
+    """Evidence of the region that tells most in two parts of pictures when they are magnified, for the same limit."""
+    one, other = (
+        _Windows.of(np.asarray(cv2.resize(x, None, fx=MAGNIFIED, fy=MAGNIFIED, interpolation=cv2.INTER_CUBIC)))
+        for x in (a, b)
+    )
+    finer = copying.magnified()
+    whole = np.ones(one.plane.shape, np.uint8)
+    explained = finer.explains(_steepness(one.plane, other.plane))
+    above = _above(_residual(one, other, _window(one.plane * other.plane)), explained, whole)
+    count, label = cv2.connectedComponents((above > 1).astype(np.uint8))
+    if count < 2:
+        return 0.0
+    sums = np.bincount(label.ravel(), above.ravel() - 1, count)
+    sums[0] = 0
+    number = int(sums.argmax())
+    return _shifted(one, other, finer, label == number) / MAGNIFIED
+
+
+def _shifted(a: _Windows, b: _Windows, copying: _Copying, region: NDArray[np.bool_]) -> float:
+    """Evidence of a region at the best of nine shifts in each of its places."""
+    least = _residual(a, b, _window(a.plane * b.plane))
+    for dx in (-1, 0, 1):
+        for dy in (-1, 0, 1):
             if dx or dy:
-                least = np.minimum(least, _compared(one, _moved(other, dx, dy))[0])
-                least = np.minimum(least, _compared(_moved(one, dx, dy), other)[0])
-    above = np.where(region[part] & (least > VISIBLE**2), least / explained[part], 0)
-    return float((np.minimum(above, MOST) - 1)[above > 1].sum())
+                there = _Windows(*(_moved(plane, dx, dy) for plane in (b.plane, b.mean, b.variance)))
+                residual = _residual(a, there, _window(a.plane * there.plane))
+                least = np.minimum(least, np.minimum(residual, _moved(residual, -dx, -dy)))
+    above = _above(least, copying.explains(_steepness(a.plane, b.plane)), np.asarray(region, np.uint8))
+    return float((above[above > 1] - 1).sum())
 
 
-def _moved(plane: Plane, dx: float, dy: float) -> Plane:
-    shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-    return np.asarray(cv2.warpAffine(plane, shift, plane.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.float32)
+def _moved(plane: Plane, dx: int, dy: int) -> Plane:
+    """A plane that lies some pixels farther to the right and down."""
+    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    return np.asarray(padded[1 - dy : 1 - dy + plane.shape[0], 1 - dx : 1 - dx + plane.shape[1]], np.float32)
 
 
 def _window(plane: Plane) -> Plane:
     return np.asarray(cv2.GaussianBlur(plane, (WINDOW, WINDOW), WINDOW / 4), np.float32)
 
 
-def _compared(a: Plane, b: Plane) -> tuple[Plane, Plane]:
-    """Variance that is left in each window, and the larger of both variances before; squared grey levels."""
-    mean_a, mean_b = _window(a), _window(b)
-    variance_a = np.maximum(_window(a * a) - mean_a * mean_a, 0)
-    variance_b = np.maximum(_window(b * b) - mean_b * mean_b, 0)
-    covariance = _window(a * b) - mean_a * mean_b
-    gain = np.clip(np.sqrt((variance_a + 1) / (variance_b + 1)), *GAIN)  # the same whichever comes first
-    residual = np.maximum(variance_a / gain + gain * variance_b - 2 * covariance, 0)
-    return np.asarray(residual, np.float32), np.asarray(np.maximum(variance_a, variance_b), np.float32)
+def _residual(a: _Windows, b: _Windows, product: Plane) -> Plane:
+    """Variance that is left in each window, squared grey levels; `product` is the mean of the product of both."""
+    covariance = product - a.mean * b.mean
+    gain = np.clip(np.sqrt((a.variance + 1) / (b.variance + 1)), *GAIN)  # the same whichever comes first
+    return np.asarray(np.maximum(a.variance / gain + gain * b.variance - 2 * covariance, 0), np.float32)
 
 
-def _steepness(plane: Plane) -> Plane:
-    """Squared gradient, grey levels a pixel."""
-    dx, dy = cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=1 / 8)
-    return np.asarray(dx * dx + dy * dy, np.float32)
+def _above(residual: Plane, explained: Plane, seen: Mask) -> Plane:
+    """How many times what copying explains the residual is, 0 where nothing is seen and 1 where that is next to it."""
+    found = np.where((seen > 0) & (residual > VISIBLE**2), residual / explained, 0)
+    return np.asarray(np.minimum(found, MOST), np.float32)
 
 
-def _copying(
-    residual: NDArray[np.float32], structure: NDArray[np.float32], steep: NDArray[np.float32]
-) -> tuple[float, float, bool]:
-    """What copying left: variance of noise, squared pixels of shake, and whether that is beyond all copying.
+def _steepness(a: Plane, b: Plane) -> Plane:
+    """Mean of the squared gradient in each window, grey levels a pixel, of the picture that is less steep there."""
+    squares = []
+    for plane in (a, b):
+        dx, dy = cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=1 / 8)
+        squares.append(dx * dx + dy * dy)
+    return _window(np.asarray(np.minimum(*squares), np.float32))
 
-    Medians of the places by their steepness: what differs in some of them has no say.
-    """
+
+def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask) -> _Copying:
+    """Read off the pair what copying left: medians of places by their steepness; what differs in some has no say."""
+    step = max(1, round((seen.size / _SAMPLES) ** 0.5))
+    some = np.s_[::step, ::step]
+    sample = seen[some] > 0
+    if not sample.any():
+        sample = np.ones_like(sample)
+    residual, structure, steep = (plane[some][sample] for plane in (residual, structure, steep))
     order = np.argsort(steep, kind="stable")
     parts = [part for part in np.array_split(order, CELLS) if len(part)]
     medians = np.array([np.median(residual[part]) for part in parts])
@@ -171,4 +237,4 @@ def _copying(
     shake = float(np.median(np.maximum(medians[half:] - noise, 0) / np.maximum(steepness[half:], 1.0)))
     left, all_of_it = float(residual[steepest].sum()), float(structure[steepest].sum())
     lost = noise > MOST_NOISE**2 or left > LOST * max(all_of_it, VISIBLE**2 * len(steepest))
-    return noise, min(READ * shake, MOST_SHAKE), lost
+    return _Copying(noise, min(READ * shake, MOST_SHAKE), lost)
