@@ -52,27 +52,36 @@ def light_curve(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDA
 
     Least squares, reweighted by the square of Cauchy's weight, for each gamma.
     """
-    best: tuple[float, NDArray[np.float64]] = (np.inf, _LUT)
-    for gamma in sorted(GAMMAS, key=lambda one: abs(float(np.log(one)))):
-        if best[0] < EXPLAINED:
-            break
-        powered = 255 * (source / 255) ** gamma
-        weight = np.ones_like(powered)
-        gain, offset, residual = 1.0, 0.0, np.abs(target - powered)
-        for _ in range(ROUNDS):
-            total = float(weight.sum())
-            mean, aim = float(weight @ powered) / total, float(weight @ target) / total
-            ridge = 0.5 * total  # pulls towards "the contrast is the same" where pictures have one tone
-            spread = powered - mean
-            gain = (float((weight * spread) @ (target - aim)) + ridge) / (float((weight * spread) @ spread) + ridge)
-            gain = float(np.clip(gain, *GAINS))
-            offset = float(np.clip(aim - gain * mean, *OFFSETS))
-            residual = np.abs(target - np.clip(gain * powered + offset, 0, 255))
-            weight = 1 / (1 + (residual / max(2.0, 2.5 * float(np.median(residual)))) ** 2) ** 2
-        cost = float(np.minimum(residual, 20).mean()) + _GAMMA_COST * abs(float(np.log(gamma)))
-        if cost < best[0]:
-            best = cost, gain * 255 * (_LUT / 255) ** gamma + offset
+    middle = GAMMAS.index(1.0)
+    best = _curve(source, target, GAMMAS[middle])
+    for step in (-1, 1):  # one way as long as it becomes better, then the other
+        for number in range(middle + step, len(GAMMAS) if step > 0 else -1, step):
+            if best[0] < EXPLAINED:
+                return best[1]
+            found = _curve(source, target, GAMMAS[number])
+            if found[0] >= best[0]:
+                break
+            best = found
     return best[1]
+
+
+def _curve(source: NDArray[np.float64], target: NDArray[np.float64], gamma: float) -> tuple[float, NDArray[np.float64]]:
+    """What a curve with this gamma leaves unexplained, and the curve."""
+    powered = 255 * (source / 255) ** gamma
+    weight = np.ones_like(powered)
+    gain, offset, residual = 1.0, 0.0, np.abs(target - powered)
+    for _ in range(ROUNDS):
+        total = float(weight.sum())
+        mean, aim = float(weight @ powered) / total, float(weight @ target) / total
+        ridge = 0.5 * total  # pulls towards "the contrast is the same" where pictures have one tone
+        spread = powered - mean
+        gain = (float((weight * spread) @ (target - aim)) + ridge) / (float((weight * spread) @ spread) + ridge)
+        gain = float(np.clip(gain, *GAINS))
+        offset = float(np.clip(aim - gain * mean, *OFFSETS))
+        residual = np.abs(target - np.clip(gain * powered + offset, 0, 255))
+        weight = 1 / (1 + (residual / max(2.0, 2.5 * float(np.median(residual)))) ** 2) ** 2
+    cost = float(np.minimum(residual, 20).mean()) + _GAMMA_COST * abs(float(np.log(gamma)))
+    return cost, gain * 255 * (_LUT / 255) ** gamma + offset
 
 
 def equally_sharp(a: Plane, b: Plane, inside: Mask) -> tuple[Plane, Plane]:

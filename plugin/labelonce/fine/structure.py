@@ -20,17 +20,14 @@ GAIN = (0.66, 1.5)  # of the contrast in one window, beside the light of the who
 VISIBLE = 5.0  # grey levels, standard deviation of a residual that is not seen
 LEAST_NOISE = 1.2  # grey levels
 MOST_NOISE = 15.0  # grey levels: beyond, nothing of the pictures agrees
-SHAKE = 0.15  # squared pixels by which edges may be off in any copy
-READ = 3.0  # times what is read off the pair, beside that
+SHAKE = 0.08  # squared pixels by which edges may be off in any copy
+READ = 6.0  # times what is read off the pair, beside that
 MOST_SHAKE = 0.5  # squared pixels of what is read off
 LOST = 0.45  # share of the structure of the steepest third that is residual: beyond, nothing of the pictures agrees
 TIMES = 4.0  # the residual that copying leaves, from which on a place differs
 MOST = 20.0  # times that: a place has no more say than this
 CERTAIN = 8.0  # times the limit, from which on no shift is tried
-REGIONS = 8  # that are looked at again, shifted or magnified; more of them are no accident
-MAGNIFIED = 2  # times, for a second look at what is small: a digit of ten pixels is hardly larger than a window
-SUSPECT = 0.1  # of the limit, from which on a region is worth that look
-SMALL = 64  # pixels, long side of a region that is
+REGIONS = 8  # that are looked at again, shifted; more of them are no accident
 CELLS = 12  # parts of the places by steepness, for reading the noise
 _SAMPLES = 4000
 
@@ -63,10 +60,6 @@ class _Copying:
     def explains(self, steep: Plane) -> Plane:
         """Variance in each window that copying explains, squared grey levels; of `_steepness`."""
         return np.asarray(TIMES * (self.noise + (self.shake + SHAKE) * steep), np.float32)
-
-    def magnified(self) -> "_Copying":
-        """The same in magnified pictures."""
-        return _Copying(self.noise, MAGNIFIED**2 * self.shake)
 
 
 @dataclass(frozen=True)
@@ -120,7 +113,7 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float) -> Differing:
 
 
 def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: float) -> Differing:
-    """The regions that stay when they may be shifted a little, or tell more when they are magnified."""
+    """The regions that stay when they may be shifted a little."""
     count, label, stats, _ = cv2.connectedComponentsWithStats((above > 1).astype(np.uint8))
     if count < 2:
         return Differing()
@@ -128,19 +121,16 @@ def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: f
     sums[0] = 0
     kept: list[int] = []
     strongest = 0.0
-    for rank, number in enumerate(np.argsort(-sums, kind="stable").tolist()):
+    for number in np.argsort(-sums, kind="stable").tolist():
         evidence = float(sums[number])
-        if evidence <= SUSPECT * limit:
-            break
-        if evidence < CERTAIN * limit and len(kept) < REGIONS:
+        if limit < evidence < CERTAIN * limit and len(kept) < REGIONS:
             place = _around(stats[number], above.shape)
-            if evidence > limit:
-                evidence = _shifted(a.part(place), b.part(place), copying, label[place] == number)
-            if evidence <= limit and rank < REGIONS and stats[number, 2:4].max() < SMALL:
-                evidence = max(evidence, _magnified(a.plane[place], b.plane[place], copying))
+            evidence = _shifted(a.part(place), b.part(place), copying, label[place] == number)
+        strongest = max(strongest, evidence)
+        if sums[number] <= limit:
+            break
         if evidence > limit:
             kept.append(number)
-        strongest = max(strongest, evidence)
     if not kept:
         return Differing(strongest)
     chosen = np.zeros(count, np.int32)
@@ -154,25 +144,6 @@ def _around(box: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[slice, slic
     return np.s_[
         max(0, y - WINDOW) : min(shape[0], y + height + WINDOW), max(0, x - WINDOW) : min(shape[1], x + width + WINDOW)
     ]
-
-
-def _magnified(a: Plane, b: Plane, copying: _Copying) -> float:
-    """Evidence of the region that tells most in two parts of pictures when they are magnified, for the same limit."""
-    one, other = (
-        _Windows.of(np.asarray(cv2.resize(x, None, fx=MAGNIFIED, fy=MAGNIFIED, interpolation=cv2.INTER_CUBIC)))
-        for x in (a, b)
-    )
-    finer = copying.magnified()
-    whole = np.ones(one.plane.shape, np.uint8)
-    explained = finer.explains(_steepness(one.plane, other.plane))
-    above = _above(_residual(one, other, _window(one.plane * other.plane)), explained, whole)
-    count, label = cv2.connectedComponents((above > 1).astype(np.uint8))
-    if count < 2:
-        return 0.0
-    sums = np.bincount(label.ravel(), above.ravel() - 1, count)
-    sums[0] = 0
-    number = int(sums.argmax())
-    return _shifted(one, other, finer, label == number) / MAGNIFIED
 
 
 def _shifted(a: _Windows, b: _Windows, copying: _Copying, region: NDArray[np.bool_]) -> float:
