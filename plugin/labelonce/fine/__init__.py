@@ -11,7 +11,7 @@ noise, blur, sharpening, light) does not.
     colour       where the colour is another
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ from labelonce.geometry import Transform
 EVIDENCE = 80.0  # of one region, above which it differs; see `structure`
 COLOUR = 0.002  # share of the overlap, above which another colour tells pictures apart
 COARSE = 4  # times smaller: soft things of little contrast are seen there
+COARSE_EVIDENCE = 40.0  # there: a pixel is sixteen of the others
 LEAST_COARSE = 48  # pixels of the shorter side
 LEAST_OVERLAP = 100  # pixels
 MOST_BOXES = 50
@@ -153,7 +154,8 @@ def _structure(a: Plane, b: Plane, inside: Mask, scale: float) -> Differing:
         size = inside.shape[1] // COARSE, inside.shape[0] // COARSE
         small = [np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (a, b, inside)]
         planes = small[0].astype(np.float32), small[1].astype(np.float32)
-        coarse = differing(*planes, small[2].astype(np.uint8), EVIDENCE)
+        coarse = differing(*planes, small[2].astype(np.uint8), COARSE_EVIDENCE, still=True)
+        coarse = replace(coarse, evidence=coarse.evidence * EVIDENCE * scale / COARSE_EVIDENCE)
         if coarse.regions is not None:
             return coarse
     return max(coarse, differing(a, b, inside, EVIDENCE * scale), key=lambda found: found.evidence)

@@ -81,7 +81,7 @@ class Differing:
     lost: bool = False
 
 
-def differing(a: Plane, b: Plane, inside: Mask, limit: float) -> Differing:
+def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = False) -> Differing:
     """Find the regions in which two pictures on one grid and in one light differ.
 
     Parameters
@@ -92,6 +92,8 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float) -> Differing:
         (h, w) uint8, 1 where both have pixels.
     limit
         Evidence up to which a region is no difference.
+    still
+        Whether regions are not shifted: where a pixel stands for several, that would be too far.
     """
     square = np.ones((WINDOW, WINDOW), np.uint8)
     core = np.asarray(cv2.erode(inside, square, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
@@ -109,10 +111,10 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float) -> Differing:
     if copying.lost:
         return Differing(np.inf, np.asarray(core, np.int32), lost=True)
     above = _above(residual, copying.explains(steep), core)
-    return _regions(one, other, above, copying, limit)
+    return _regions(one, other, above, copying, limit, still)
 
 
-def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: float) -> Differing:
+def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: float, still: bool) -> Differing:
     """The regions that stay when they may be shifted a little."""
     count, label, stats, _ = cv2.connectedComponentsWithStats((above > 1).astype(np.uint8))
     if count < 2:
@@ -123,7 +125,7 @@ def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: f
     strongest = 0.0
     for number in np.argsort(-sums, kind="stable").tolist():
         evidence = float(sums[number])
-        if limit < evidence < CERTAIN * limit and len(kept) < REGIONS:
+        if limit < evidence < CERTAIN * limit and len(kept) < REGIONS and not still:
             place = _around(stats[number], above.shape)
             evidence = _shifted(a.part(place), b.part(place), copying, label[place] == number)
         strongest = max(strongest, evidence)
