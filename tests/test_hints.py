@@ -14,6 +14,7 @@ from labelonce.errors import PlanError
 from labelonce.fine import MOST_BOXES, Box
 from labelonce.hints import Hint, hint_of, packed, unpacked
 from labelonce.images.regions import Region
+from labelonce.neighbours import Pairs
 from labelonce.pipeline import make_plan
 from labelonce.planning import Plan, load_plan, save_plan
 from labelonce.progress import Progress
@@ -84,6 +85,17 @@ def test_as_many_are_saved_as_have_another_one() -> None:
     found = hint_of({pair: digits(0) for pair in pairs})
     assert found is not None
     assert (found.pairs, found.more) == (7, 4)
+
+
+def test_what_is_skipped_already_is_not_saved_once_more() -> None:
+    """Two groups of three, all of whose pairs across differ at the clock: one more, and not five."""
+    across = {(one, other): digits(one) for one in range(3) for other in range(3, 6)}
+    inside = np.array([[0, 1], [0, 2], [3, 4], [3, 5], [8, 9]])
+    found = hint_of(across, Pairs(inside[:, 0], inside[:, 1], np.ones(5, np.float32)))
+    assert found is not None
+    assert (found.pairs, found.more) == (9, 1)
+    joined = Pairs(np.append(inside[:, 0], 0), np.append(inside[:, 1], 3), np.ones(6, np.float32))
+    assert hint_of(across, joined) is None
 
 
 def test_a_hint_names_the_place_and_the_option() -> None:

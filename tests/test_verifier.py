@@ -17,9 +17,10 @@ from labelonce.matching import Matches, collapse, propose
 from labelonce.neighbours import NeighbourSearch, Pairs
 from labelonce.progress import Progress
 from labelonce.reading import Reader
+from labelonce.settling import TRIES, settle
 from labelonce.sources.memory import MemorySource
 from labelonce.store import Store
-from labelonce.verifier import TRIES, Verifier, settle
+from labelonce.verifier import Verifier
 from pictures import encoded, texture
 
 QUIET = Progress()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labelonce.clustering import components
 from labelonce.fine import MOST_BOXES, Box
 from labelonce.images.regions import Region
+from labelonce.neighbours import Pairs
 
 LEAST_PAIRS = 5
 LEAST_SHARE = 0.5  # of all pairs that only the fine look rejects: more than this is in the place
@@ -21,6 +22,7 @@ REACH = 5  # percent between two parts of one place, as between digits
 ROOM = 1  # percent around what differs
 
 Places = Mapping[tuple[int, int], Sequence[Box]]
+_NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Hint:
     pairs
         Pairs that differ there only.
     more
-        Nodes that could have a representative, were the place left out.
+        Nodes that would get a representative, were the place left out: at most so many, for it counts the components
+        that these pairs join, of those that were compared.
     """
 
     region: Region
@@ -50,7 +53,7 @@ class Hint:
         )
 
 
-def hint_of(places: Places) -> Hint | None:
+def hint_of(places: Places, joined: Pairs = _NONE) -> Hint | None:
     """The place in which most pairs differ; None where there is no such place.
 
     Parameters
@@ -58,6 +61,8 @@ def hint_of(places: Places) -> Hint | None:
     places
         By pair of nodes that only the fine look rejects: all that differs, left, top, width and height in percent of
         the first picture.
+    joined
+        Pairs that pass.
     """
     extents = {pair: _extent(boxes) for pair, boxes in places.items() if 0 < len(boxes) < MOST_BOXES}
     small = [extent for extent in extents.values() if _area(extent) <= LARGEST]
@@ -76,7 +81,8 @@ def hint_of(places: Places) -> Hint | None:
     right, bottom = (min(100, int(value) + ROOM) for value in corners[:, 2:].max(axis=0))
     if (right - left) * (bottom - top) / 100 > LARGEST:
         return None
-    return Hint(Region(left, top, right - left, bottom - top), len(inside), _more(list(inside)))
+    more = _more(list(inside), joined)
+    return Hint(Region(left, top, right - left, bottom - top), len(inside), more) if more else None
 
 
 def packed(boxes: Sequence[Box]) -> str:
@@ -114,9 +120,11 @@ def _hottest(extents: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, in
     return x, y, x + width, y + height
 
 
-def _more(pairs: Sequence[tuple[int, int]]) -> int:
-    """Nodes of the pairs beyond one of each component."""
+def _more(pairs: Sequence[tuple[int, int]], joined: Pairs) -> int:
+    """How many components fewer there are with these pairs than with those alone that pass."""
     ends: NDArray[np.int64] = np.array(pairs, np.int64)
-    nodes, numbers = np.unique(ends, return_inverse=True)
-    left, right = numbers.reshape(-1, 2).T
-    return len(nodes) - len(np.unique(components(len(nodes), left, right)))
+    left, right = np.concatenate([ends[:, 0], joined.left]), np.concatenate([ends[:, 1], joined.right])
+    nodes, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+    one, other = place.reshape(2, -1)
+    now = components(len(nodes), one[len(pairs) :], other[len(pairs) :])
+    return len(np.unique(now)) - len(np.unique(components(len(nodes), one, other)))

@@ -53,6 +53,10 @@ class Judge:
             return Verdict(False, NO_FEATURES, 100 * similarity)
         return verify(a, b.seen(VIEWS[view]) if view else b, similarity, rules, partial(self._both, one, other, view))
 
+    def photographic(self, one: int, other: int) -> bool:
+        """Whether the pictures of two rows are photographs, as far as they can be had."""
+        return all(found is not None and found.photographic for found in (self._features(one), self._features(other)))
+
     def step(self, one: int, other: int, near: Rules, scene: Rules) -> Step | None:
         """How the pictures of two rows differ that `scene` joins; see `moments.step_of`."""
         a, b = self._features(one), self._features(other)

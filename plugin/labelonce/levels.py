@@ -146,6 +146,11 @@ def _named(controls: Sequence[str], kinds: AbstractSet[str]) -> str:
     return ", ".join(sorted({name for name in controls if name.lower() in kinds}))
 
 
+def may_be_scene(level: Level, controls: Sequence[str]) -> bool:
+    """Whether a person could choose `SCENE` instead: not where the configuration asks what only a close look shows."""
+    return level.name == NEAR and not _named(controls, READING | COMPARING)
+
+
 def rules_from(settings: Settings, level: str, *, similarity: float, strict: float) -> Rules:
     """The thresholds of a level, with those that the user set in their place.
 

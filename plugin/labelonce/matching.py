@@ -47,6 +47,28 @@ class Proposals:
     views: Mapping[int, str] = field(default_factory=dict)
 
 
+Why = tuple[str, float | None]  # of a pair that passes: the reason, and the doubt
+
+
+@dataclass(frozen=True)
+class Told:
+    """Verdicts on proposed pairs, by their numbers, that hold with looser thresholds for what may differ too.
+
+    Parameters
+    ----------
+    passed
+        Pairs that pass, and why.
+    rejected
+        (m,) bool. Pairs that are rejected for more than a difference.
+    differing
+        How many are rejected for a difference alone.
+    """
+
+    passed: Mapping[int, Why]
+    rejected: NDArray[np.bool_]
+    differing: int
+
+
 @dataclass(frozen=True)
 class Matches:
     """Pairs of nodes that show the same, each with its reason.
@@ -57,12 +79,15 @@ class Matches:
         As in `Verdict`; None for pairs that no threshold of the verification decided.
     hint
         A place in which pairs differ that agree everywhere else; None where there is none.
+    told
+        All verdicts; None where none were asked for.
     """
 
     pairs: Pairs
     reasons: tuple[str, ...]
     doubts: tuple[float | None, ...]
     hint: Hint | None = None
+    told: Told | None = field(default=None, repr=False, compare=False)
 
     def find(self, one: int, other: int) -> tuple[float, str, float | None] | None:
         """Cosine similarity of two nodes, why they are a pair, and the doubt; None where they are none."""

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce import embedding
+from labelonce.advice import Advice, keep_advice
 from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.eps import similarity_from
 from labelonce.images.views import views_of
-from labelonce.levels import SCENE, Level, Rules, level_of, rules_from
+from labelonce.levels import SCENE, Level, Rules, level_of, may_be_scene, rules_from
 from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
 from labelonce.neighbours import NeighbourSearch
-from labelonce.planning import Decision, Plan, Role, by_word
+from labelonce.planning import Decision, Plan, Role, by_word, outlook
+from labelonce.preference import head_of, preference_of
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
 from labelonce.settings import Settings
@@ -55,6 +57,8 @@ class Clusters:
         The settings that shaped all this, for the plan.
     hints
         What would skip more, for a person.
+    scene
+        What would be found at the level `scene`; None where that is the same, or it was not asked.
     """
 
     tasks: Sequence[Task]
@@ -66,6 +70,7 @@ class Clusters:
     said: Said
     shaped: dict[str, Any]
     hints: tuple[str, ...] = ()
+    scene: "Clusters | None" = None
 
 
 def make_plan(source: Source, settings: Settings, progress: Progress, *, project: int | None = None) -> Plan:
@@ -79,14 +84,19 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
         A setting is wrong, the weights are missing, or the source fails as a whole. An image that fails is part of
         the plan.
     """
-    found = find_clusters(source, settings, progress)
+    found = find_clusters(source, settings, progress, scenes=True)
+    decisions = decisions_of(found, settings)
+    scene = outlook(decisions, decisions_of(found.scene, settings)) if found.scene else None
+    if project is not None:
+        keep_advice(settings.store_path, source.identity, Advice(found.hints, scene))
     return Plan(
         source=source.name,
         project=project,
-        decisions=decisions_of(found, settings),
+        decisions=decisions,
         problems=tuple(sorted(found.images.problems.items())),
         settings=found.shaped,
         hints=found.hints,
+        scene=scene,
     )
 
 
@@ -96,13 +106,17 @@ def decisions_of(found: Clusters, settings: Settings) -> tuple[Decision, ...]:
     return tuple(_decide(found, *joined(chosen, found.said, found.preference)))
 
 
-def find_clusters(source: Source, settings: Settings, progress: Progress, *, every: bool = False) -> Clusters:
+def find_clusters(
+    source: Source, settings: Settings, progress: Progress, *, every: bool = False, scenes: bool = False
+) -> Clusters:
     """Read, embed, link, verify and cluster the images of a source.
 
     Parameters
     ----------
     every
         Verify all proposed pairs; otherwise those that the representatives of the settings need.
+    scenes
+        Also find what the level `scene` would, where a person could choose it.
 
     Raises
     ------
@@ -112,7 +126,7 @@ def find_clusters(source: Source, settings: Settings, progress: Progress, *, eve
     with workshop(source, settings, progress) as shop:
         tasks = sorted(source.tasks(), key=lambda task: task.id)
         images = shop.reader.read(tasks, progress)
-        found = shop.compare(tasks, images, progress, every=every)
+        found = shop.compare(tasks, images, progress, every=every, scenes=scenes)
         shop.keep(images, progress)
     return found
 
@@ -125,6 +139,8 @@ class Workshop:
     ----------
     rules, proven
         The thresholds, and looser ones for pairs that are proven to be of one moment; None where that is not asked.
+    scene
+        The thresholds of the level `SCENE`; None where nobody could choose it.
     level
         What counts as the same, and why.
     threshold
@@ -138,11 +154,19 @@ class Workshop:
     reader: Reader
     rules: Rules
     proven: Rules | None
+    scene: Rules | None
     level: Level
     threshold: float
 
     def compare(
-        self, tasks: Sequence[Task], images: KnownImages, progress: Progress, *, every: bool = False, part: bool = False
+        self,
+        tasks: Sequence[Task],
+        images: KnownImages,
+        progress: Progress,
+        *,
+        every: bool = False,
+        part: bool = False,
+        scenes: bool = False,
     ) -> Clusters:
         """Link, verify and cluster tasks (ascending) whose images are known.
 
@@ -152,6 +176,8 @@ class Workshop:
             Verify all proposed pairs.
         part
             Whether these are not all tasks of the source, so that no index is kept.
+        scenes
+            Also find what the level `scene` would.
         """
         settings, threshold = self.settings, self.threshold
         nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
@@ -159,7 +185,7 @@ class Workshop:
             search = search_of(settings, "" if part else f"{self.source.identity}\n{self.embedder.identity}")
             proposed = worth_asking(propose(nodes, images, threshold, search, progress), nodes)
             advance(len(nodes))
-        preference = _preference(nodes, images)
+        preference = preference_of(nodes, images)
         if settings.verifies:
             model = self.embedder.identity
             verifier = Verifier(self.store, self.reader, images, model=model, rules=self.rules, proven=self.proven)
@@ -167,12 +193,21 @@ class Workshop:
             matches = verifier.verify(proposed, nodes, preference, progress, every=every)
         else:
             matches = accept_all(proposed.pairs)
-        weight = np.array([len(node.tasks) for node in nodes], np.int64)
-        labels = cluster(len(nodes), matches.pairs, eps=1 - threshold, min_samples=settings.min_samples, weight=weight)
         said = said_same(nodes)
-        labels = joined_labels(labels, said)
+        labels, told, matches = self._labels(nodes, matches, said), matches.told, replace(matches, told=None)
         hints = (matches.hint.text(settings.ignored),) if matches.hint else ()
-        return Clusters(tasks, images, nodes, matches, labels, preference, said, self._shaped(), hints)
+        found = Clusters(tasks, images, nodes, matches, labels, preference, said, self._shaped(), hints)
+        if not (scenes and self.scene and told and told.differing):
+            return found
+        looser = verifier.loosened(self.scene)
+        joined = replace(looser.verify(proposed, nodes, preference, progress, every=every, told=told), told=None)
+        return replace(found, scene=replace(found, matches=joined, labels=self._labels(nodes, joined, said)))
+
+    def _labels(self, nodes: Sequence[Node], matches: Matches, said: Said) -> NDArray[np.int64]:
+        """(nodes,) int64. Cluster of each node."""
+        weight = np.array([len(node.tasks) for node in nodes], np.int64)
+        least, apart = self.settings.min_samples, 1 - self.threshold
+        return joined_labels(cluster(len(nodes), matches.pairs, eps=apart, min_samples=least, weight=weight), said)
 
     def keep(self, images: KnownImages, progress: Progress) -> None:
         """Keep all images of the source for questions about single ones."""
@@ -220,12 +255,13 @@ def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator
     level = level_of(settings, source.controls)
     limits = {"similarity": embedder.similarity, "strict": embedder.strict_similarity}
     rules = rules_from(settings, level.name, **limits)
-    proven = rules_from(settings, SCENE, **limits) if level.moments else None
+    scene = rules_from(settings, SCENE, **limits) if may_be_scene(level, source.controls) else None
+    proven = scene if level.moments else None
     store = Store(settings.store_path, progress)
     try:
         reader = reader_of(source, embedder, store, settings)
         threshold = threshold_of(settings, embedder)
-        yield Workshop(source, settings, embedder, store, reader, rules, proven, level, threshold)
+        yield Workshop(source, settings, embedder, store, reader, rules, proven, scene, level, threshold)
     finally:
         store.close()
 
@@ -267,35 +303,6 @@ def threshold_of(settings: Settings, embedder: Embedder) -> float:
     return embedder.candidate_similarity if settings.verifies else embedder.similarity
 
 
-def _head(node: Node) -> Task:
-    """The task that stands for equal ones: one that people worked on, else one that stands already, else the first."""
-    return min(node.tasks, key=_importance)
-
-
-def _importance(task: Task) -> tuple[int, bool, TaskId]:
-    order = (Touch.ANNOTATED, Touch.DRAFTED, Touch.RETURNED, Touch.NONE, Touch.SKIPPED)
-    return order.index(task.touch), not task.standing, task.id
-
-
-def _preference(nodes: Sequence[Node], images: KnownImages) -> Preference:
-    """Worked on by people, then larger, then sharper, then earlier."""
-    heads = [_head(node) for node in nodes]
-
-    def key(number: int) -> tuple[object, ...]:
-        records = [images.records[row] for row in nodes[number].rows]
-        area = sum(record.width * record.height for record in records)
-        sharpness = sum(record.sharpness for record in records)
-        return _importance(heads[number])[0], -area, -sharpness, heads[number].id
-
-    ranked = sorted(range(len(nodes)), key=key)
-    appeared = sorted(range(len(nodes)), key=lambda number: heads[number].id)
-    rank, first = np.empty(len(nodes), np.int64), np.empty(len(nodes), np.int64)
-    rank[ranked] = first[appeared] = np.arange(len(nodes))
-    kept = np.array([any(task.keeps for task in node.tasks) for node in nodes], bool)
-    standing = np.array([any(task.standing for task in node.tasks) for node in nodes], bool)
-    return Preference(kept, rank, first, standing)
-
-
 def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) -> list[Decision]:
     """A decision and a reason for every task, in their order; `by` as `joined` says."""
     images, nodes, labels = found.images, found.nodes, found.labels
@@ -311,7 +318,7 @@ def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) 
         if label == NOISE:
             continue
         head_number = int(chosen[number])
-        head = _head(nodes[head_number])
+        head = head_of(nodes[head_number])
         word = found.said.get((min(number, head_number), max(number, head_number))) or by.get(number)
         for task in node.tasks:
             beside = [one for one in task.distinct if one in duplicates and duplicates[one].representative == head.id]

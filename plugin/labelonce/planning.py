@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
@@ -15,6 +15,7 @@ from labelonce.tasks import TaskId
 from labelonce.writing import whole
 
 FORMAT = 1
+LOOK_AT = 12  # pairs of an outlook
 BY_WORD = "a person said that"  # how the reason begins where a person's word decided
 
 
@@ -64,6 +65,40 @@ def by_word(task: TaskId, head: TaskId, one: TaskId, other: TaskId) -> str:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What the level `scene` would leave to label, where that is fewer.
+
+    Parameters
+    ----------
+    left, fewer
+        Tasks left to label, and by how many they are fewer than in the plan. The level itself may leave a few less,
+        for what is no photograph is not compared anew: see `Verifier.loosened`.
+    pairs
+        Of the duplicates that it alone would make, the most doubtful first, at most `LOOK_AT`.
+    """
+
+    left: int
+    fewer: int
+    pairs: tuple[Decision, ...]
+
+    def text(self) -> str:
+        """What a person is told, with the option."""
+        return f"--level scene would leave {self.left:,} to label, {self.fewer:,} fewer"
+
+
+def outlook(now: Sequence[Decision], then: Sequence[Decision]) -> Outlook | None:
+    """What decisions at the level `scene` save beside those of a plan; None where that is nothing."""
+    kept = {one.task for one in now if one.role is not Role.DUPLICATE}
+    skipped = [one for one in then if one.role is Role.DUPLICATE]
+    fewer = len(skipped) - (len(now) - len(kept))
+    if fewer <= 0:
+        return None
+    more = (one for one in skipped if one.task in kept)
+    doubtful = sorted(more, key=lambda one: (-(one.doubt or 0.0), str(one.task)))
+    return Outlook(len(then) - len(skipped), fewer, tuple(doubtful[:LOOK_AT]))
+
+
+@dataclass(frozen=True)
 class Plan:
     """A decision for every task of a source, in the order of the tasks.
 
@@ -79,6 +114,8 @@ class Plan:
         Tasks whose images could not be compared, with the reason; they are kept.
     hints
         What would skip more, for a person.
+    scene
+        What the level `scene` would leave to label; None where that is not fewer, or it was not asked.
     """
 
     source: str
@@ -87,6 +124,7 @@ class Plan:
     problems: tuple[tuple[TaskId, str], ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     hints: tuple[str, ...] = ()
+    scene: Outlook | None = None
 
     def count(self, role: Role) -> int:
         """How many tasks have a role."""
@@ -148,16 +186,37 @@ def load_plan(path: Path) -> Plan:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
             raise PlanError(f"{path} was written by another version of labelonce. Make the plan anew.")
-        decisions = tuple(Decision(**{**row, "role": Role(row["role"])}) for row in content.pop("decisions"))
+        decisions = _decisions(content.pop("decisions"))
         problems = tuple((task, reason) for task, reason in content.pop("problems"))
         hints = tuple(content.pop("hints", ()))
-        plan = Plan(decisions=decisions, problems=problems, hints=hints, **content)
+        scene = outlook_of(content.pop("scene", None))
+        plan = Plan(decisions=decisions, problems=problems, hints=hints, scene=scene, **content)
         _check(plan)
         return plan
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror}. Make a plan with: labelonce plan") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PlanError(f"{path} is not a plan, or is damaged. Make it anew with: labelonce plan") from None
+
+
+def outlook_of(content: Any) -> Outlook | None:
+    """Read an outlook that was written as JSON.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        It is none.
+    """
+    if content is None:
+        return None
+    found = Outlook(**{**content, "pairs": _decisions(content["pairs"])})
+    if not (type(found.left) is type(found.fewer) is int and all(one.role is Role.DUPLICATE for one in found.pairs)):
+        raise ValueError
+    return found
+
+
+def _decisions(rows: Iterable[dict[str, Any]]) -> tuple[Decision, ...]:
+    return tuple(Decision(**{**row, "role": Role(row["role"])}) for row in rows)
 
 
 def _check(plan: Plan) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SHOWN_DECISIONS = 10
 SHOWN_PROBLEMS = 10
+SHOWN_PAIRS = 3
 
 
 def savings_rows(found: Savings) -> Iterator[tuple[str, str, str]]:
@@ -59,6 +60,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"{counts[Role.DUPLICATE]:,} duplicates, {plan.clusters():,} clusters{kept}"
     )
     yield from (f"  {hint}" for hint in plan.hints)
+    if plan.scene is not None:
+        pairs = ", ".join(f"{one.representative} and {one.task}" for one in plan.scene.pairs[:SHOWN_PAIRS])
+        yield f"  {plan.scene.text()}; look at the most doubtful of its pairs first: {pairs}"
 
 
 def print_json(**parts: Any) -> None:

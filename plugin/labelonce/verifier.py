@@ -1,160 +1,39 @@
 """Verifies proposed pairs: as few as the representatives need, from remembered verdicts where there are some."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from copy import copy
 from hashlib import sha256
 from itertools import pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.clustering import Preference, represent
+from labelonce.clustering import Preference
 from labelonce.features import FEATURES_VERSION
 from labelonce.fine import Box
 from labelonce.hints import hint_of, packed, unpacked
 from labelonce.judge import NO_FEATURES, Judge
 from labelonce.levels import Rules
-from labelonce.matching import Matches, Node, Proposals
+from labelonce.matching import Matches, Node, Proposals, Told, Why
 from labelonce.moments import Moments, Step
 from labelonce.neighbours import Pairs
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
+from labelonce.settling import settle
 from labelonce.stamps import stamp_of
 from labelonce.store import Store
 from labelonce.threads import cores, threads
 from labelonce.verification import NO_PICTURES, VERIFICATION_VERSION
+from labelonce.wording import only_differs
 
 FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
-TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
 
 _Boxes = tuple[Box, ...]
-_Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
-_Why = tuple[str, float | None]  # of a pair that passes: the reason, and the doubt
-_Found = list[tuple[int, _Why | None, _Boxes]]
-
-
-def settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
-    """Check only the pairs that representatives need.
-
-    First as if nothing stood, so that a project in which nothing changed is decided as before; then, where that would
-    put a new node in the place of a standing one, again with those that stand. See `_settle`.
-
-    Parameters
-    ----------
-    pairs
-        What was proposed.
-    preference
-        Which nodes stand for others first.
-    check
-        Checks the pairs of these numbers, ascending, and says which pass; asked once for each.
-
-    Returns
-    -------
-    (m,) bool
-        Pairs that passed: one for each node that another one stands for.
-    """
-    if preference.standing is None or not preference.standing.any():
-        return _settle(pairs, preference, check)
-    m, n = len(pairs.left), len(preference.rank)
-    asked, fine = np.zeros(m, bool), np.zeros(m, bool)
-
-    def once(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-        fresh = numbers[~asked[numbers]]
-        if len(fresh):
-            fine[fresh], asked[fresh] = check(fresh), True
-        return np.asarray(fine[numbers], np.bool_)
-
-    needed = _settle(pairs, replace(preference, standing=None), once)
-    kept = Pairs(pairs.left[needed], pairs.right[needed], pairs.similarity[needed])
-    chosen = represent(np.zeros(n, np.int64), kept, replace(preference, standing=None), "cover")
-    stays = preference.kept | preference.standing
-    ousted = stays & ~stays[chosen]
-    if not ousted.any():
-        return needed
-    again = _components_of(pairs, np.arange(m), np.flatnonzero(ousted[pairs.left] | ousted[pairs.right]), n)
-    return _settle(pairs, replace(preference, standing=preference.standing & again), once)
-
-
-def _settle(pairs: Pairs, preference: Preference, check: _Check) -> NDArray[np.bool_]:
-    """Check only the pairs that representatives need.
-
-    In rounds: representatives are chosen as if all pairs passed that are not checked yet, and their pairs are
-    checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
-    two representatives have a pair that was not rejected. Nodes that lost theirs have their most similar pairs
-    checked too, twice as many in each round, so that look-alikes are settled in few rounds. Thousands of frames that
-    differ in one place would cost a check for each pair of them: a pair is given up when both its nodes have been
-    rejected `TRIES` times.
-    """
-    m, n = len(pairs.left), len(preference.rank)
-    passed, unknown = np.zeros(m, bool), np.ones(m, bool)
-    rejections = np.zeros(n, np.int64)
-    strength = np.lexsort((np.arange(m), -pairs.similarity))
-    active: NDArray[np.bool_] = np.ones(n, np.bool_)
-    width = 1
-    while active.any():
-        inside = np.flatnonzero((passed | unknown) & active[pairs.left])
-        star = _stars(pairs, inside, preference)
-        wanted = star[unknown[star]]
-        if width > 1:
-            lost = _touched(pairs, wanted, n) & ~_touched(pairs, np.flatnonzero(passed), n)
-            most = np.where(lost, np.clip(TRIES - rejections, 1, width), 0)
-            wanted = np.union1d(wanted, _strongest(pairs, strength[unknown[strength]], most))
-        if not len(wanted):
-            break
-        fine = check(wanted)
-        passed[wanted[fine]], unknown[wanted] = True, False
-        failed = wanted[~fine]
-        for side in (pairs.left, pairs.right):
-            np.add.at(rejections, side[failed], 1)
-        unknown &= (rejections[pairs.left] < TRIES) | (rejections[pairs.right] < TRIES)
-        active = _components_of(pairs, np.flatnonzero(passed | unknown), failed, n)
-        width *= 2
-    needed = np.zeros(m, bool)
-    needed[_stars(pairs, np.flatnonzero(passed | unknown), preference)] = True
-    return needed
-
-
-def _stars(pairs: Pairs, numbers: NDArray[np.int64], preference: Preference) -> NDArray[np.int64]:
-    """Those of the pairs that join a node and the representative that it would get."""
-    left, right = pairs.left[numbers], pairs.right[numbers]
-    nodes, place = np.unique(np.concatenate([left, right]), return_inverse=True)
-    local = Pairs(place[: len(left)], place[len(left) :], pairs.similarity[numbers])
-    chosen = represent(np.zeros(len(nodes), np.int64), local, preference.among(nodes), "cover")
-    stands = (chosen[local.left] == local.right) | (chosen[local.right] == local.left)
-    return np.asarray(numbers[stands], np.int64)
-
-
-def _touched(pairs: Pairs, numbers: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    touched = np.zeros(n, bool)
-    touched[pairs.left[numbers]] = touched[pairs.right[numbers]] = True
-    return touched
-
-
-def _strongest(pairs: Pairs, ordered: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first of the ordered pairs of each node, `most` of them on either side."""
-    found = []
-    for side in (pairs.left, pairs.right):
-        mine = ordered[most[side[ordered]] > 0]
-        by_node = mine[np.argsort(side[mine], kind="stable")]
-        starts = np.flatnonzero(np.diff(side[by_node], prepend=-1))
-        rank = np.arange(len(by_node)) - np.repeat(starts, np.diff(starts, append=len(by_node)))
-        found.append(by_node[rank < most[side[by_node]]])
-    return np.concatenate(found)
-
-
-def _components_of(pairs: Pairs, numbers: NDArray[np.int64], failed: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """Nodes that are connected, by the pairs of these numbers, with a node of a failed pair."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_matrix((np.ones(len(numbers), bool), (pairs.left[numbers], pairs.right[numbers])), shape=(n, n))
-    _, label = connected_components(graph, directed=False)
-    again = np.zeros(n, bool)
-    again[label[pairs.left[failed]]] = again[label[pairs.right[failed]]] = True
-    return np.asarray(again[label], np.bool_)
+_Said = tuple[bool, str, float]  # of two pictures: accepted, why, and with which doubt
+_Found = list[tuple[int, Why | None, _Boxes, bool]]
 
 
 class Verifier:
@@ -189,13 +68,32 @@ class Verifier:
         self._rules = rules
         self._proven = proven
         self._moments: Moments | None = None
-        shown = f"{VERIFICATION_VERSION}/{FEATURES_VERSION}/{model}/{rules}"
-        self._key = sha256(shown.encode()).hexdigest()[:16]
-        self._step_key = sha256(f"{shown}/{proven}".encode()).hexdigest()[:16]
+        self._stricter = ""
+        self._shown = f"{VERIFICATION_VERSION}/{FEATURES_VERSION}/{model}/"
+        self._key = _hash(f"{self._shown}{rules}")
+        self._step_key = _hash(f"{self._shown}{rules}/{proven}")
         self._judge = Judge(reader, images, FEATURES_IN_MEMORY)
 
+    def loosened(self, rules: Rules) -> "Verifier":
+        """A verifier whose rules reject nothing that these accept, and differ only in how much of photographs may.
+
+        It asks again only about photographs that were rejected for a difference. In other pictures the fine look could
+        still find none where thumbnails found one; that is not asked, for it takes long, and hardly any pass.
+        """
+        looser = copy(self)
+        looser._rules, looser._proven, looser._moments = rules, None, None
+        looser._key, looser._stricter = _hash(f"{self._shown}{rules}/{self._key}"), self._key
+        return looser
+
     def verify(
-        self, proposed: Proposals, nodes: Sequence[Node], preference: Preference, progress: Progress, *, every: bool
+        self,
+        proposed: Proposals,
+        nodes: Sequence[Node],
+        preference: Preference,
+        progress: Progress,
+        *,
+        every: bool,
+        told: Told | None = None,
     ) -> Matches:
         """The pairs all of whose images pass, in order.
 
@@ -203,22 +101,32 @@ class Verifier:
         ----------
         every
             Check all pairs, not only those that representatives need.
+        told
+            What the stricter verifier found of these pairs, for one that is `loosened`.
         """
         if self._proven is not None:
             self._moments = self._moments_of(proposed, nodes, self._proven, progress)
         pairs = proposed.pairs
-        found: dict[int, _Why] = {}
+        found: dict[int, Why] = {}
         places: dict[tuple[int, int], _Boxes] = {}
-        with progress.stage("Verifying pairs", len(pairs.left)) as advance:
+        rejected, only_differing = np.zeros(len(pairs.left), np.bool_), 0
+        with progress.stage("Verifying pairs" if told is None else "Asking about scenes", len(pairs.left)) as advance:
             left_over = len(pairs.left)
 
             def check(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-                nonlocal left_over
-                for part in self._by_node(proposed, nodes, numbers):
-                    for number, why, boxes in part:
+                nonlocal left_over, only_differing
+                asked = numbers
+                if told is not None:
+                    found.update((one, told.passed[one]) for one in numbers.tolist() if one in told.passed)
+                    asked = numbers[[not told.rejected[one] and one not in found for one in numbers.tolist()]]
+                for part in self._by_node(proposed, nodes, asked):
+                    for number, why, boxes, differs in part:
                         if why is not None:
                             found[number] = why
-                        elif boxes:
+                            continue
+                        rejected[number] = not differs
+                        only_differing += differs
+                        if boxes:
                             places[int(pairs.left[number]), int(pairs.right[number])] = boxes
                     advance(len(part))
                     left_over -= len(part)
@@ -229,7 +137,7 @@ class Verifier:
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
         reasons, doubts = tuple(reason for reason, _ in whys), tuple(doubt for _, doubt in whys)
-        return Matches(kept, reasons, doubts, hint_of(places))
+        return Matches(kept, reasons, doubts, hint_of(places, kept), Told(found, rejected, only_differing))
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
         """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
@@ -287,14 +195,21 @@ class Verifier:
     def _one_node(self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]) -> _Found:
         """Why some pairs with one left node pass; None where they do not.
 
-        With where they differ, for those that only the fine look rejects.
+        With where they differ, for those that only the fine look rejects, and whether a difference is all that tells
+        them apart.
         """
         fresh: dict[str, list[tuple[str, str, bool, str, float]]] = {}
         differing: dict[str, list[tuple[str, str, str]]] = {}
-        known: dict[tuple[str, str], dict[str, tuple[bool, str, float]]] = {}
+        known: dict[tuple[str, str], dict[str, _Said]] = {}
         differences: dict[tuple[str, str], dict[str, str]] = {}
 
-        def verdict(one: int, other: int, view: str) -> tuple[bool, _Why, _Boxes]:
+        def before(a: str, view: str) -> dict[str, _Said]:
+            key = f"{self._stricter} {view}"
+            if self._stricter and (key, a) not in known:
+                known[key, a] = self._store.verdicts(a, key)
+            return known.get((key, a), {})
+
+        def verdict(one: int, other: int, view: str) -> tuple[bool, Why, _Boxes]:
             a, b = self._images.records[one].pixels, self._images.records[other].pixels
             if a == b and not view:
                 return True, ("same pixels", 0.0), ()
@@ -305,7 +220,7 @@ class Verifier:
                 known[key, a] = self._store.verdicts(a, key)
                 differences[key, a] = self._store.differences(a, key)
             if b not in known[key, a]:
-                found = self._decide(one, other, view)
+                found = self._as_before(one, other, view, before(a, view).get(b)) or self._decide(one, other, view)
                 if found is None:  # it cannot be had any more: in doubt, both are kept
                     return False, (NO_FEATURES, None), ()
                 said, boxes = found
@@ -327,17 +242,26 @@ class Verifier:
             view = proposed.views.get(number, "")
             verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
             if all(accepted for accepted, _, _ in verdicts):
-                found_of.append((number, _joined([why for _, why, _ in verdicts]), ()))
+                found_of.append((number, _joined([why for _, why, _ in verdicts]), (), False))
                 continue
             boxes = [boxes for accepted, _, boxes in verdicts if not accepted]
-            found_of.append((number, None, tuple(box for some in boxes for box in some) if all(boxes) else ()))
+            all_boxes = tuple(box for some in boxes for box in some) if all(boxes) else ()
+            differs = all(only_differs(_bare(why[0], view)) for accepted, why, _ in verdicts if not accepted)
+            found_of.append((number, None, all_boxes, differs))
         for key, rows in fresh.items():
             self._store.put_verdicts(key, rows)
         for key, places in differing.items():
             self._store.put_differences(key, places)
         return found_of
 
-    def _decide(self, one: int, other: int, view: str) -> tuple[tuple[bool, str, float], _Boxes] | None:
+    def _as_before(self, one: int, other: int, view: str, said: _Said | None) -> tuple[_Said, _Boxes] | None:
+        """What the stricter rules said of two pictures, where these say the same; None elsewhere."""
+        if said is None:
+            return None
+        same = said[0] or not only_differs(_bare(said[1], view)) or not self._judge.photographic(one, other)
+        return (said, ()) if same else None
+
+    def _decide(self, one: int, other: int, view: str) -> tuple[_Said, _Boxes] | None:
         found = self._judge.verdict(one, other, view, self._rules)
         if found.reason in (NO_FEATURES, NO_PICTURES):
             return None
@@ -345,7 +269,16 @@ class Verifier:
         return (found.accepted, f"{view}: {found}" if view else str(found), found.doubt), boxes
 
 
-def _joined(whys: Sequence[_Why]) -> _Why:
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _bare(text: str, view: str) -> str:
+    """What is said of a pair, without how the second picture is held."""
+    return text.removeprefix(f"{view}: ")
+
+
+def _joined(whys: Sequence[Why]) -> Why:
     """What is said of all images of a pair of tasks: the doubt is the largest, where all are known."""
     known = [doubt for _, doubt in whys if doubt is not None]
     return "; ".join(dict.fromkeys(why for why, _ in whys)), max(known) if len(known) == len(whys) else None

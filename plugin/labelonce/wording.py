@@ -19,6 +19,7 @@ MISSING = {  # by the reason of a verdict that rejects
     "changed": "something in them is different",
     "no pictures": "one of the pictures could not be read again to look closely",
 }
+CONTENT, COLOUR = "different content", "different colour"
 SAME = 0.005  # share of the overlap that may differ without a word
 CROPPED = 0.97  # of a picture that lies inside the other
 TURNED = 1.0  # degrees
@@ -38,7 +39,7 @@ def words_of(
     if not accepted:
         if difference is None or difference.same:
             return MISSING.get(reason, reason)
-        what = "different colour" if reason == "colour" else "different content"
+        what = COLOUR if reason == "colour" else CONTENT
         return f"{what} {places(difference.boxes)}".strip()
     moved = difference is None and change is not None and change.area > SAME
     said = ["the same view; something in it moved" if moved else "the same picture"]
@@ -47,6 +48,11 @@ def words_of(
     if transform is not None and (turn := turn_of(transform)) > TURNED:
         said.append(f"turned by {turn:.0f}°")
     return ", ".join(said)
+
+
+def only_differs(text: str) -> bool:
+    """Whether a verdict in words rejects two pictures because something in them differs, and for nothing else."""
+    return text == MISSING["changed"] or text.startswith((CONTENT, COLOUR))
 
 
 def places(boxes: Sequence[Box]) -> str:

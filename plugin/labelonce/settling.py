@@ -1,0 +1,135 @@
+"""Which proposed pairs are checked: only those that representatives need."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelonce.clustering import Preference, represent
+from labelonce.neighbours import Pairs
+
+TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
+
+Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+
+
+def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:
+    """Check only the pairs that representatives need.
+
+    First as if nothing stood, so that a project in which nothing changed is decided as before; then, where that would
+    put a new node in the place of a standing one, again with those that stand. See `_settle`.
+
+    Parameters
+    ----------
+    pairs
+        What was proposed.
+    preference
+        Which nodes stand for others first.
+    check
+        Checks the pairs of these numbers, ascending, and says which pass; asked once for each.
+
+    Returns
+    -------
+    (m,) bool
+        Pairs that passed: one for each node that another one stands for.
+    """
+    if preference.standing is None or not preference.standing.any():
+        return _settle(pairs, preference, check)
+    m, n = len(pairs.left), len(preference.rank)
+    asked, fine = np.zeros(m, bool), np.zeros(m, bool)
+
+    def once(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        fresh = numbers[~asked[numbers]]
+        if len(fresh):
+            fine[fresh], asked[fresh] = check(fresh), True
+        return np.asarray(fine[numbers], np.bool_)
+
+    needed = _settle(pairs, replace(preference, standing=None), once)
+    kept = Pairs(pairs.left[needed], pairs.right[needed], pairs.similarity[needed])
+    chosen = represent(np.zeros(n, np.int64), kept, replace(preference, standing=None), "cover")
+    stays = preference.kept | preference.standing
+    ousted = stays & ~stays[chosen]
+    if not ousted.any():
+        return needed
+    again = _components_of(pairs, np.arange(m), np.flatnonzero(ousted[pairs.left] | ousted[pairs.right]), n)
+    return _settle(pairs, replace(preference, standing=preference.standing & again), once)
+
+
+def _settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:
+    """Check only the pairs that representatives need.
+
+    In rounds: representatives are chosen as if all pairs passed that are not checked yet, and their pairs are
+    checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
+    two representatives have a pair that was not rejected. Nodes that lost theirs have their most similar pairs
+    checked too, twice as many in each round, so that look-alikes are settled in few rounds. Thousands of frames that
+    differ in one place would cost a check for each pair of them: a pair is given up when both its nodes have been
+    rejected `TRIES` times.
+    """
+    m, n = len(pairs.left), len(preference.rank)
+    passed, unknown = np.zeros(m, bool), np.ones(m, bool)
+    rejections = np.zeros(n, np.int64)
+    strength = np.lexsort((np.arange(m), -pairs.similarity))
+    active: NDArray[np.bool_] = np.ones(n, np.bool_)
+    width = 1
+    while active.any():
+        inside = np.flatnonzero((passed | unknown) & active[pairs.left])
+        star = _stars(pairs, inside, preference)
+        wanted = star[unknown[star]]
+        if width > 1:
+            lost = _touched(pairs, wanted, n) & ~_touched(pairs, np.flatnonzero(passed), n)
+            most = np.where(lost, np.clip(TRIES - rejections, 1, width), 0)
+            wanted = np.union1d(wanted, _strongest(pairs, strength[unknown[strength]], most))
+        if not len(wanted):
+            break
+        fine = check(wanted)
+        passed[wanted[fine]], unknown[wanted] = True, False
+        failed = wanted[~fine]
+        for side in (pairs.left, pairs.right):
+            np.add.at(rejections, side[failed], 1)
+        unknown &= (rejections[pairs.left] < TRIES) | (rejections[pairs.right] < TRIES)
+        active = _components_of(pairs, np.flatnonzero(passed | unknown), failed, n)
+        width *= 2
+    needed = np.zeros(m, bool)
+    needed[_stars(pairs, np.flatnonzero(passed | unknown), preference)] = True
+    return needed
+
+
+def _stars(pairs: Pairs, numbers: NDArray[np.int64], preference: Preference) -> NDArray[np.int64]:
+    """Those of the pairs that join a node and the representative that it would get."""
+    left, right = pairs.left[numbers], pairs.right[numbers]
+    nodes, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+    local = Pairs(place[: len(left)], place[len(left) :], pairs.similarity[numbers])
+    chosen = represent(np.zeros(len(nodes), np.int64), local, preference.among(nodes), "cover")
+    stands = (chosen[local.left] == local.right) | (chosen[local.right] == local.left)
+    return np.asarray(numbers[stands], np.int64)
+
+
+def _touched(pairs: Pairs, numbers: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    touched = np.zeros(n, bool)
+    touched[pairs.left[numbers]] = touched[pairs.right[numbers]] = True
+    return touched
+
+
+def _strongest(pairs: Pairs, ordered: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first of the ordered pairs of each node, `most` of them on either side."""
+    found = []
+    for side in (pairs.left, pairs.right):
+        mine = ordered[most[side[ordered]] > 0]
+        by_node = mine[np.argsort(side[mine], kind="stable")]
+        starts = np.flatnonzero(np.diff(side[by_node], prepend=-1))
+        rank = np.arange(len(by_node)) - np.repeat(starts, np.diff(starts, append=len(by_node)))
+        found.append(by_node[rank < most[side[by_node]]])
+    return np.concatenate(found)
+
+
+def _components_of(pairs: Pairs, numbers: NDArray[np.int64], failed: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """Nodes that are connected, by the pairs of these numbers, with a node of a failed pair."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(numbers), bool), (pairs.left[numbers], pairs.right[numbers])), shape=(n, n))
+    _, label = connected_components(graph, directed=False)
+    again = np.zeros(n, bool)
+    again[label[pairs.left[failed]]] = again[label[pairs.right[failed]]] = True
+    return np.asarray(again[label], np.bool_)
