@@ -17,6 +17,7 @@ from PIL import Image
 from browser import browser  # noqa: F401 - a fixture
 from labelonce.errors import ImageUnreadable
 from labelonce.images.decoding import decode
+from labelonce.planning import Decision, Outlook, Role
 from labelonce.reporting import charts
 from labelonce.reporting.content import Choice, Group, Period, Report, Skip
 from labelonce.reporting.page import BARE, divided, render
@@ -514,3 +515,31 @@ def test_charts_are_drawn_only_of_something():
     text = b64decode(drawn.light.partition(",")[2]).decode()
     assert "now: 14" in text
     assert "least similarity" in text
+
+
+def test_what_would_skip_more_is_shown_and_compared(opened):
+    pairs = tuple(Decision(task, Role.DUPLICATE, f"moved {task}", 900, 900, 71.5, 0.875) for task in (901, 902))
+    found = made(GROUPS, hints=("7 more pairs differ only at 0,92,31,8",), scene=Outlook(1234, 56, pairs))
+    pictures = {**pictured(GROUPS), **{task: small(task % 4) for task in (900, 901, 902)}}
+    page = opened(render(found, pictures))
+    section = page.locator("#more")
+    assert "7 more pairs differ only at 0,92,31,8." in section.inner_text()
+    assert "--level scene would leave 1,234 to label, 56 fewer" in section.inner_text()
+    assert section.locator("code").inner_text() == "labelonce plan --project 3 --level scene"
+    assert section.locator("article img").count() == 3
+    assert section.locator(".why").all_text_contents() == ["moved 901", "moved 902"]
+    assert page.locator("#count").inner_text() == f"{len(GROUPS)} of {len(GROUPS)} groups"
+    page.fill("#find", "200")  # they are not what is filtered
+    assert section.locator("article").is_visible()
+    section.get_by_role("button", name="Compare").first.click()
+    assert "Would stay: 900" in page.locator("#oneText").inner_text()
+    assert "Would be skipped: 901, 71.5 %" in page.locator("#otherText").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert "902" in page.locator("#otherText").inner_text()
+
+
+def test_without_advice_there_is_no_such_section(opened):
+    assert opened(render(made(GROUPS), {})).locator("#more").count() == 0
+    alone = opened(render(made((), hints=("7 more pairs",)), {}))
+    assert "7 more pairs." in alone.locator("#more").inner_text()
+    assert alone.locator("#more article").count() == 0

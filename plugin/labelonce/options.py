@@ -52,11 +52,12 @@ def option(one: "Field[Any]") -> Callable[[F], F]:
     )
 
 
-def with_settings(*groups: str, without: tuple[str, ...] = ()) -> Callable[[F], F]:
-    """Give a command the options of some groups of settings, but for those named, and the configuration file."""
+def with_settings(*groups: str, without: tuple[str, ...] = (), besides: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Give a command the options of some groups of settings, without some and besides others, and the configuration."""
 
     def decorate(command: F) -> F:
-        chosen = [one for one in fields(Settings) if one.metadata["group"] in groups and one.name not in without]
+        wanted = [one for one in fields(Settings) if one.metadata["group"] in groups or one.name in besides]
+        chosen = [one for one in wanted if one.name not in without]
         for one in reversed(chosen):
             command = option(one)(command)
         return click.option(

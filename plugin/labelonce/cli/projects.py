@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@with_settings("server")
+@with_settings("server", besides=("store",))
 @as_json
 def doctor(json_output: bool, **values: Any) -> None:
     """Say what is wrong with the settings, and how to mend it.

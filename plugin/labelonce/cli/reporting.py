@@ -68,6 +68,8 @@ def report(
             click.echo(line)
     else:
         print_savings(found.savings)
+        for line in found.advice:
+            click.echo(printable(line))
         written = " and ".join(str(path) for path in (html, csv) if path is not None)
         if written:
             click.echo(f"\n{printable(f'Wrote {written}.')}")

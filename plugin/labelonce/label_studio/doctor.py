@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labelonce.advice import kept_advice
 from labelonce.errors import AccessDenied, LabelOnceError, ServerError
 from labelonce.label_studio.listing import TaskState, read_all
-from labelonce.label_studio.project import read_project
+from labelonce.label_studio.project import identity_of, read_project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
 from labelonce.settings import Settings
@@ -43,6 +44,9 @@ def examine(settings: Settings, progress: Progress) -> Iterator[Finding]:
         yield Finding(check, True, f"{project.id} ({project.title}), images under: {keys}")
         check = "skips"
         yield _skips(project.id, list(read_all(server, project.id, progress).values()))
+        check = "more to skip"
+        for hint in kept_advice(settings.store_path, identity_of(server, project.id)).hints:
+            yield Finding(check, True, f"in the last plan that was made here, {hint}")
     except LabelOnceError as error:
         if check == "server" and isinstance(error, AccessDenied):
             check = "token"  # a personal access token is exchanged before anything else

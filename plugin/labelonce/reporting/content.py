@@ -1,7 +1,9 @@
 """What a report says. Whatever shows it, a page, JSON or Markdown, shows these figures and no others."""
 
+import shlex
 from dataclasses import dataclass
 
+from labelonce.planning import Outlook
 from labelonce.savings import Savings
 from labelonce.tasks import TaskId
 
@@ -125,6 +127,10 @@ class Report:
         Tasks whose images could not be compared, with the reason; they are kept.
     bytes_saved, bytes_of
         Size of the duplicates' files, and of how many of them it is known; None where of none.
+    hints
+        What would skip more, for a person.
+    scene
+        What the level `scene` would leave to label; None where that is not fewer, not asked or not known.
     """
 
     source: str
@@ -141,6 +147,28 @@ class Report:
     problems: tuple[tuple[TaskId, str], ...] = ()
     bytes_saved: int | None = None
     bytes_of: int = 0
+    hints: tuple[str, ...] = ()
+    scene: Outlook | None = None
+
+    @property
+    def scene_groups(self) -> tuple[Group, ...]:
+        """The pairs of `scene`, by what would stand for others, as `groups`: none of them is skipped."""
+        found: dict[TaskId, list[Skip]] = {}
+        for one in self.scene.pairs if self.scene else ():
+            head = one.task if one.representative is None else one.representative
+            found.setdefault(head, []).append(Skip(one.task, one.similarity, one.reason, False, one.doubt))
+        return tuple(Group(head, head, tuple(skips)) for head, skips in found.items())
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What would skip more, a line each."""
+        return (*self.hints, self.scene.text()) if self.scene else self.hints
+
+    @property
+    def scene_command(self) -> str:
+        """What makes a plan at the level `scene`."""
+        subject = f"folder {shlex.quote(self.source)}" if self.project is None else f"plan --project {self.project}"
+        return f"labelonce {subject} --level scene"
 
     @property
     def undecided(self) -> bool:

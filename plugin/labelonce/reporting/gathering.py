@@ -8,11 +8,12 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from labelonce.advice import kept_advice
 from labelonce.label_studio import marks
 from labelonce.label_studio.listing import TaskState, lead_times, read_reasons
-from labelonce.label_studio.project import Project
+from labelonce.label_studio.project import Project, identity_of
 from labelonce.label_studio.server import Server
-from labelonce.planning import Plan, Role
+from labelonce.planning import Outlook, Plan, Role
 from labelonce.progress import Progress
 from labelonce.reporting.content import Choice, Group, Report, Skip
 from labelonce.reporting.periods import Row, periods
@@ -25,7 +26,7 @@ UNKNOWN = "not written down"
 
 
 def of_project(server: Server, project: Project, settings: Settings, progress: Progress) -> Report:
-    """Report a project as it is, from what the server knows.
+    """Report a project as it is, from what the server knows, and what the last plan for it found beside that.
 
     Raises
     ------
@@ -38,6 +39,7 @@ def of_project(server: Server, project: Project, settings: Settings, progress: P
     found = _saved(server, project, settings, states, skips, tasks=len(states), skipped=skipped)
     groups = _groups(states, skips)
     runs, days, uploads = periods([_row(state, state.id in skips) for state in states.values()], found)
+    advice = kept_advice(settings.store_path, identity_of(server, project.id))
     return Report(
         source=server.url,
         project=project.id,
@@ -50,6 +52,8 @@ def of_project(server: Server, project: Project, settings: Settings, progress: P
         runs=runs,
         days=days,
         uploads=uploads,
+        hints=advice.hints,
+        scene=_still(advice.scene, states, skips),
     )
 
 
@@ -83,6 +87,8 @@ def of_plan(plan: Plan, found: Savings, *, title: str | None = None) -> Report:
         groups=groups,
         choices=choices(groups, len(plan.decisions), threshold),
         problems=plan.problems,
+        hints=plan.hints,
+        scene=plan.scene,
     )
 
 
@@ -143,6 +149,14 @@ def choices(groups: Sequence[Group], tasks: int, threshold: float | None) -> tup
         Choice(round(float(step), 4), tasks - int(count), place == 0)
         for place, (step, count) in enumerate(zip(steps, made, strict=True))
     )
+
+
+def _still(scene: Outlook | None, states: Mapping[int, TaskState], skips: Mapping[int, Skip]) -> Outlook | None:
+    """Without pairs of tasks that are gone, or skipped by now."""
+    if scene is None:
+        return None
+    left = states.keys() - skips.keys()
+    return replace(scene, pairs=tuple(one for one in scene.pairs if {one.task, one.representative} <= left))
 
 
 def _groups(states: Mapping[int, TaskState], skips: Mapping[int, Skip]) -> tuple[Group, ...]:

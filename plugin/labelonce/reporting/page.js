@@ -10,7 +10,7 @@
 
   // What is shown ---------------------------------------------------------------------------------------------------
 
-  const parts = [...groups, ...all("tbody[data-group]")].map((node) => ({
+  const parts = all("#gallery .group, tbody[data-group]").map((node) => ({
     node,
     least: Number(node.dataset.least),
     skips: Number(node.dataset.skips),
@@ -87,8 +87,9 @@
   function compare(skip, over) {
     const group = skip.closest(".group");
     shown = skip;
-    side("one", group.querySelector(".kept"), `Kept: ${nameOf(group.querySelector("h3"))}`);
-    side("other", skip, `Duplicate: ${nameOf(skip)}, ${skip.querySelector(".like").textContent}`);
+    const [kept, other] = group.closest("#more") ? ["Would stay", "Would be skipped"] : ["Kept", "Duplicate"];
+    side("one", group.querySelector(".kept"), `${kept}: ${nameOf(group.querySelector("h3"))}`);
+    side("other", skip, `${other}: ${nameOf(skip)}, ${skip.querySelector(".like").textContent}`);
     at("reason").textContent = skip.querySelector(".why").textContent;
     outline(skip);
     at("overlay").firstChild.textContent = skip.dataset.lies ? "Overlay " : "Overlay, not aligned ";

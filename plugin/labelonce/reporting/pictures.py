@@ -9,7 +9,7 @@ from labelonce.label_studio.listing import as_task, read_some
 from labelonce.label_studio.project import Project
 from labelonce.label_studio.server import Server
 from labelonce.progress import Progress
-from labelonce.reporting.content import Report
+from labelonce.reporting.content import Group, Report
 from labelonce.reporting.placing import Placement, Seen, place
 from labelonce.reporting.thumbnails import Thumbnail, choose, thumbnail
 from labelonce.settings import Settings
@@ -41,8 +41,13 @@ class Shown:
 
 def tasks_of(server: Server, project: Project, report: Report) -> list[Task]:
     """The tasks of a project whose pictures a report shows."""
-    shown = sorted(int(task) for task in choose(report.groups).tasks)
+    shown = sorted(int(task) for task in choose(_groups(report)).tasks)
     return [as_task(state, data, project) for state, data in read_some(server, project.id, shown)]
+
+
+def _groups(report: Report) -> tuple[Group, ...]:
+    """All that is shown with pictures; those that a person is asked to look at go first."""
+    return (*report.scene_groups, *report.groups)
 
 
 def read_pictures(
@@ -63,7 +68,8 @@ def read_pictures(
         What was read before, and is not read again.
     """
     known = known or Shown()
-    chosen = choose(report.groups)
+    groups = _groups(report)
+    chosen = choose(groups)
     wanted = frozenset(chosen.tasks)
     shown = {task.id: task for task in tasks if task.id in wanted and task.images}
     found, placed = dict(known.thumbnails), dict(known.placements)
@@ -90,7 +96,7 @@ def read_pictures(
         advance(1 + len(skips))
 
     def missing() -> Iterator[tuple[TaskId, list[TaskId]]]:
-        for group in report.groups:
+        for group in groups:
             head = group.representative
             there = (skip.task for skip in group.skips if skip.task in shown)
             left = [task for task in there if task not in found or (head, task) not in placed]

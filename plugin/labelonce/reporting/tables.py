@@ -84,6 +84,8 @@ def markdown(report: Report) -> Iterator[str]:
             yield f"| {task} | {other} | {similarity} | {_text(skip.reason)} |"
         if len(skips) > SHOWN:
             yield from ("", f"and {len(skips) - SHOWN:,} more")
+    if report.advice:
+        yield from ("", "What would skip more:", "", *(f"- {_text(one)}" for one in report.advice))
     yield from _periods("Runs", report.runs)
 
 

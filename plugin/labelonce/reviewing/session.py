@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from labelonce.label_studio.project import Project
@@ -84,8 +85,10 @@ class Review:
 
     def _gathered(self) -> Report:
         if self._plan is None:
-            return of_project(self._server, self._project, self._settings, self._progress)
-        return planned(self._server, self._project, load_plan(self._plan), self._settings, self._progress)
+            found = of_project(self._server, self._project, self._settings, self._progress)
+        else:
+            found = planned(self._server, self._project, load_plan(self._plan), self._settings, self._progress)
+        return replace(found, hints=(), scene=None)  # what another setting would do is nothing to mark
 
     def _judge(self, mark: Mark) -> None:
         """The last word on a duplicate counts: to make it the representative says that the two are the same."""
