@@ -1,13 +1,14 @@
 """How well changes of content are told from harmless edits.
 
     .venv/bin/python tests/benchmarks/content_change.py FOLDER [--half tune] [--names TXT] [--frames DIR]
-        [--judged CSV] [--json OUT] [--missed CSV]
+        [--judged CSV] [--json OUT] [--wrong CSV]
 
 Makes pairs out of photos. In some of them an object of 2, 4, 8 or 15 % of the area came, went or moved: it is cut out
 of another photo, or taken out of this one. In others, and in as many plain pages, something small of .1, .3 or 1 %
 changed: a word, a digit, a scratch, a small thing (`small_changes`). Others are edited without a change of content.
 Every picture is encoded as JPEG and goes through the whole verification at the level near, the fine look included.
-Prints the share of pairs that are kept apart, by kind; `--missed` lists the changed pairs that are not.
+Prints the share of pairs that are kept apart, by kind; `--wrong` lists the pairs that are judged wrongly: changed
+(size above 0) and joined, or harmless and kept apart.
 
 Photos are split by their content: thresholds are chosen on the half "tune", the half "report" is for the figures.
 `--frames` names a folder with one folder of frames for each fixed camera: how many of their pairs are kept apart.
@@ -218,7 +219,7 @@ def main() -> None:
     parser.add_argument("--frames", type=Path)
     parser.add_argument("--judged", type=Path)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--missed", type=Path)
+    parser.add_argument("--wrong", type=Path)
     options = parser.parse_args()
     names = set(options.names.read_text().split()) if options.names else None
     pictures = photos(options.folder, options.half, names)
@@ -226,15 +227,15 @@ def main() -> None:
     by_size: dict[str, list[bool]] = defaultdict(list)
     by_kind: dict[str, list[bool]] = defaultdict(list)
     harmless: dict[str, list[bool]] = defaultdict(list)
-    missed: list[tuple[object, ...]] = []
+    wrong: list[tuple[object, ...]] = []
     for pair in made_pairs(pictures):
         verdict = judge.verdict(shown(pair.a), shown(pair.b))
         apart = not verdict.accepted
+        if apart != bool(pair.size):
+            wrong.append((pair.kind, pair.size, pair.name, round(pair.contrast), *pair.box, verdict.figures))
         if pair.size:
             by_size[f"{pair.size:.3g}"].append(apart)
             by_kind[f"{pair.kind}, {pair.size:.1%}"].append(apart)
-            if not apart:
-                missed.append((pair.kind, pair.size, pair.name, round(pair.contrast), *pair.box, verdict.figures))
         else:
             harmless[pair.kind].append(apart)
             harmless["all"].append(apart)
@@ -252,11 +253,11 @@ def main() -> None:
         result["judged"] = table("judged by eye", judged(options.judged, options.folder, judge))
     milliseconds = 1000 * judge.seconds / max(1, judge.calls)
     print(f"\n{milliseconds:.2f} CPU ms a comparison ({judge.calls} comparisons)")
-    if options.missed:
-        with options.missed.open("w", newline="") as handle:
+    if options.wrong:
+        with options.wrong.open("w", newline="") as handle:
             rows = csv.writer(handle)
             rows.writerow(("kind", "size", "photo", "contrast", "width", "height", "figures"))
-            rows.writerows(missed)
+            rows.writerows(wrong)
     if options.json:
         options.json.write_text(json.dumps({"milliseconds": milliseconds, **result}, indent=1) + "\n")
 
