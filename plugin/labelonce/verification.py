@@ -21,6 +21,8 @@ VERIFICATION_VERSION = 4  # of the key of remembered verdicts: raise it when `ve
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
+UNLIKE = 0.95  # agreement below which thumbnails may tell pictures apart: a third of such pairs, and few others
+LARGE = 500  # pixels, long side of pictures for which that is always tried first: a fine look costs ten times as much
 
 
 NO_PICTURES = "no pictures"
@@ -108,18 +110,23 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
     found = propose(a, b, similarity, rules)
     if not found.accepted or (rules.photographs and a.photographic and b.photographic):
         return found
-    if found.transform is not None and not rules.ignored:
-        clear = differ_clearly(a.small, b.small, found.transform)
-        if clear is not None:
-            return replace(found, accepted=False, reason="different", difference=clear)
-    shown = pictures()
-    if shown is None or found.transform is None:
+    transform = found.transform
+    if transform is None:
+        return replace(found, accepted=False, reason=NO_PICTURES)
+    unlike = found.change is not None and found.change.agreement < UNLIKE
+    clear = differ_clearly(a.small, b.small, transform) if unlike and not rules.ignored else None
+    shown = pictures() if clear is None else None
+    if shown is not None and not unlike and not rules.ignored and min(max(rgb.shape) for rgb in shown) > LARGE:
+        clear = differ_clearly(a.small, b.small, transform)
+    if clear is not None:
+        return replace(found, accepted=False, reason="different", difference=clear)
+    if shown is None:
         return replace(found, accepted=False, reason=NO_PICTURES)
     ratios = [
         (rgb.shape[1] / one.small.shape[1], rgb.shape[0] / one.small.shape[0])
         for rgb, one in zip(shown, (a, b), strict=True)
     ]
-    difference = look(*shown, rescaled(found.transform, *ratios), _counted(a, b, shown, rules))
+    difference = look(*shown, rescaled(transform, *ratios), _counted(a, b, shown, rules))
     if difference.same:
         return replace(found, doubt=max(difference.structure, difference.colour), difference=difference)
     reason = "different" if difference.structure > 1 else "colour"
