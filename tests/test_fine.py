@@ -168,7 +168,7 @@ def test_boxes_lie_in_the_first_picture_whichever_is_finer(change, scale):
     assert within(found, (place[0] - x, place[1] - y), part.shape[1::-1])
 
 
-@pytest.mark.parametrize("size", [28, 22])
+@pytest.mark.parametrize("size", [28, 18, 12])
 @pytest.mark.parametrize("edit", ["equal", "JPEG 60", "brighter"])
 def test_every_other_digit_is_seen(size, edit):
     pages = [page(f"10{digit}4", size) for digit in range(10)]
