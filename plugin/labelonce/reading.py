@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from labelonce.embedding.base import Embedder
 from labelonce.errors import ImageProblem, ImageUnavailable
 from labelonce.features import FEATURES_VERSION, extract
+from labelonce.fetching import TOGETHER, Fetched, Fetcher, Job, Known
 from labelonce.images.decoding import LONG_SIDE, Picture, decode
 from labelonce.images.ignoring import filled_up
 from labelonce.images.regions import Region, without
@@ -32,15 +33,8 @@ from labelonce.tasks import Task, TaskId
 from labelonce.threads import cores, threads
 
 FEATURES = str(FEATURES_VERSION)
-BATCH = 8  # images that one thread decodes and embeds at a time
-TOGETHER = 256  # images that are looked up at once
 WRITTEN = 64  # images that are remembered at once
-AHEAD = 4  # files under way for each thread that fetches
-BYTES_AHEAD = 1 << 27  # of files under way: there are fewer when they are large
-BATCH_BYTES = 1 << 24
 FINE_SIDE = 2000  # pixels at which pictures are compared closely: text of a whole page is read there
-FIRST_GUESS = 1 << 24  # bytes that a file may have, until some were seen
-SEEN = 8  # files whose sizes say how large the next ones may be
 
 
 @dataclass(frozen=True)
@@ -78,38 +72,15 @@ class KnownImages:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What the store has of a place: `vectors` is (models, dimension)."""
-
-    validator: str
-    record: ImageRecord
-    vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One image of a task."""
-
-    task: Task
-    location: str
-    region: Region | None
-    place: bytes
-    known: _Known | None
-
-
-@dataclass(frozen=True)
 class _Outcome:
     """What became of a job. `vectors` is None where the picture has its row already."""
 
-    job: _Job
+    job: Job
     result: ImageRecord | ImageProblem
     vectors: NDArray[np.float32] | None = None
     features: bytes | None = None
     validator: str | None = None
     fresh: bool = False  # made in this run, and not in the store
-
-
-_Fetched = Content | ImageProblem | None
 
 
 class Reader:
@@ -155,6 +126,7 @@ class Reader:
         self._store = store
         self._with_features = with_features
         self._workers = workers
+        self._fetcher = Fetcher(source, workers)
         self._max_pixels = max_pixels
         self._region = region
         self._ignored = tuple(ignored)
@@ -183,7 +155,7 @@ class Reader:
             threads(self._workers, "fetch") as fetchers,
             threads(cores(), "look") as lookers,
         ):
-            for outcome in self._looked_at(self._fetched(self._jobs(wanted), fetchers), lookers, gathered):
+            for outcome in self._looked_at(self._fetcher.batches(self._jobs(wanted), fetchers), lookers, gathered):
                 gathered.add(outcome)
                 advance(1)
                 if outcome.validator is not None or outcome.fresh:
@@ -247,7 +219,7 @@ class Reader:
         regions = task.regions or (None,) * len(task.images)
         return [(place, region or self._region) for place, region in zip(task.images, regions, strict=True)]
 
-    def _jobs(self, tasks: Iterable[Task]) -> Iterator[_Job]:
+    def _jobs(self, tasks: Iterable[Task]) -> Iterator[Job]:
         """Every image, with what the store knows of its place."""
         parts = ((task, location, region) for task in tasks for location, region in self._parts(task))
         while some := list(islice(parts, TOGETHER)):
@@ -258,8 +230,8 @@ class Reader:
                 validator, record = found.get(place, (None, None))
                 known = None
                 if validator is not None and record is not None and record.pixels in vectors:
-                    known = _Known(validator, record, vectors[record.pixels])
-                yield _Job(task, location, region, place, known)
+                    known = Known(validator, record, vectors[record.pixels])
+                yield Job(task, location, region, place, known)
 
     def _complete(self, records: Iterable[ImageRecord]) -> dict[str, NDArray[np.float32]]:
         """Vectors by pixels, (models, dimension) each, of the images of which the store has all that is needed."""
@@ -273,36 +245,12 @@ class Reader:
             if all(key in found and found[key].shape == shape for found in by_model)
         }
 
-    def _fetched(self, jobs: Iterable[_Job], pool: Executor) -> Iterator[tuple[_Job, _Fetched]]:
-        """Fetch in order, as many files ahead as the threads are worth and memory allows."""
-        ahead: deque[tuple[_Job, Future[_Fetched]]] = deque()
-        sizes = deque([FIRST_GUESS], maxlen=SEEN)
-
-        def first() -> tuple[_Job, _Fetched]:
-            job, future = ahead.popleft()
-            fetched = future.result()
-            sizes.append(len(fetched.data) if isinstance(fetched, Content) else 0)
-            return job, fetched
-
-        for job in jobs:
-            ahead.append((job, pool.submit(self._fetch, job)))
-            while len(ahead) > min(AHEAD * self._workers, BYTES_AHEAD // max(*sizes, 1)):
-                yield first()
-        while ahead:
-            yield first()
-
-    def _fetch(self, job: _Job) -> _Fetched:
-        try:
-            return self._source.read(job.task, job.location, job.known.validator if job.known else None)
-        except ImageProblem as problem:
-            return problem
-
     def _looked_at(
-        self, fetched: Iterator[tuple[_Job, _Fetched]], pool: Executor, gathered: "_Gathered"
+        self, batches: Iterator[list[tuple[Job, Fetched]]], pool: Executor, gathered: "_Gathered"
     ) -> Iterator[_Outcome]:
         """Look at what was fetched, in order, some batches ahead."""
         ahead: deque[Future[list[_Outcome]]] = deque()
-        for batch in _batches(fetched):
+        for batch in batches:
             if any(isinstance(one, Content) for _, one in batch):
                 ahead.append(pool.submit(self._look, batch, gathered))
             else:
@@ -313,7 +261,7 @@ class Reader:
         while ahead:
             yield from ahead.popleft().result()
 
-    def _look(self, batch: Sequence[tuple[_Job, _Fetched]], gathered: "_Gathered") -> list[_Outcome]:
+    def _look(self, batch: Sequence[tuple[Job, Fetched]], gathered: "_Gathered") -> list[_Outcome]:
         """Decode and embed what neither the store nor this run has met before."""
         named = [(job, one, self._digest(one, job.region) if isinstance(one, Content) else "") for job, one in batch]
         contents = {digest: (one.data, job.region) for job, one, digest in named if isinstance(one, Content)}
@@ -425,22 +373,7 @@ class _Gathered:
         return KnownImages(self._firsts, vectors, rows, digests, problems, self._origins, held, tasks)
 
 
-def _batches(fetched: Iterable[tuple[_Job, _Fetched]]) -> Iterator[list[tuple[_Job, _Fetched]]]:
-    """Parts of some work each: what was not fetched makes none."""
-    batch: list[tuple[_Job, _Fetched]] = []
-    sizes: list[int] = []
-    for job, one in fetched:
-        batch.append((job, one))
-        if isinstance(one, Content):
-            sizes.append(len(one.data))
-        if len(sizes) >= BATCH or sum(sizes) >= BATCH_BYTES or len(batch) >= TOGETHER:
-            yield batch
-            batch, sizes = [], []
-    if batch:
-        yield batch
-
-
-def _unchanged(job: _Job) -> _Outcome:
+def _unchanged(job: Job) -> _Outcome:
     known = job.known
     if known is None:  # a source may say so only of what it was asked about
         return _Outcome(job, ImageUnavailable("its source takes it for known, but it is not"))
