@@ -23,6 +23,7 @@ from labelonce.features import FEATURES_VERSION, extract
 from labelonce.fetching import TOGETHER, Fetched, Fetcher, Job, Known
 from labelonce.images.decoding import LONG_SIDE, Picture, decode
 from labelonce.images.ignoring import filled_up
+from labelonce.images.parts import PARTS
 from labelonce.images.regions import Region, without
 from labelonce.images.views import VIEWS
 from labelonce.progress import Progress
@@ -59,6 +60,8 @@ class KnownImages:
         By name of the view, the vectors of the pictures held otherwise, each as `vectors`.
     tasks
         What was read, the tasks with problems included.
+    parts
+        By name of the part, the vectors of parts of the pictures, each as `vectors`.
     """
 
     records: Sequence[ImageRecord]
@@ -69,6 +72,7 @@ class KnownImages:
     origins: Sequence[tuple[Task, str]]
     views: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     tasks: Sequence[Task] = ()
+    parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class Reader:
         Places of every image that do not count, in percent of that part.
     views
         Names of the views in which every picture is embedded too.
+    parts
+        Names of the parts of every picture that are embedded too.
     spool
         Keeps the bytes of images that were fetched, for `picture`; None fetches them again.
     """
@@ -118,6 +124,7 @@ class Reader:
         region: Region | None = None,
         ignored: Sequence[Region] = (),
         views: Sequence[str] = (),
+        parts: Sequence[str] = (),
         spool: Spool | None = None,
     ) -> None:
         self._spool = spool if source.distant else None
@@ -131,8 +138,9 @@ class Reader:
         self._region = region
         self._ignored = tuple(ignored)
         self._without = without(ignored)  # part of every key: what is remembered is of pictures without these places
-        self._views = tuple(views)
-        self._models = (embedder.identity, *(f"{embedder.identity}@{view}" for view in views))
+        self._views, self._parts_seen = tuple(views), tuple(parts)
+        self._seen = {**{view: VIEWS[view] for view in views}, **{part: PARTS[part] for part in parts}}
+        self._models = (embedder.identity, *(f"{embedder.identity}@{name}" for name in self._seen))
 
     def read(self, tasks: Sequence[Task], progress: Progress, *, before: KnownImages | None = None) -> KnownImages:
         """Make the images of `tasks` known.
@@ -164,7 +172,7 @@ class Reader:
                     self._remember(unwritten)
                     unwritten = []
             self._remember(unwritten)
-        return gathered.images([*before.tasks, *tasks] if before else tasks, self._views)
+        return gathered.images([*before.tasks, *tasks] if before else tasks, self._views, self._parts_seen)
 
     def features(self, images: KnownImages, row: int) -> bytes | None:
         """Features of a picture as `extract` packs them; made again where the store lost them.
@@ -303,11 +311,11 @@ class Reader:
         return outcomes
 
     def _embedded(self, pictures: Mapping[str, Picture]) -> dict[str, NDArray[np.float32]]:
-        """Vectors by pixels, (models, dimension) each: of every picture as it is, and in every view."""
+        """Vectors by pixels, (models, dimension) each: of every picture as it is, in every view, and of its parts."""
         if not pictures:
             return {}
         held = [list(pictures.values())]
-        held += [[replace(picture, rgb=VIEWS[view](picture.rgb)) for picture in held[0]] for view in self._views]
+        held += [[replace(picture, rgb=see(picture.rgb)) for picture in held[0]] for see in self._seen.values()]
         by_model = [self._embedder.embed([self._embedder.prepare(picture) for picture in some]) for some in held]
         return dict(zip(pictures, np.stack(by_model, axis=1), strict=True))
 
@@ -343,7 +351,7 @@ class _Gathered:
         if before:
             self.records = {record.digest: record for record in before.records}
             self.rows = {record.pixels: row for row, record in enumerate(before.records)}
-            self._vectors[:, :known] = (before.vectors, *before.views.values())
+            self._vectors[:, :known] = (before.vectors, *before.views.values(), *before.parts.values())
             self._firsts, self._origins = list(before.records), list(before.origins)
             self._rows, self._digests = dict(before.rows), dict(before.digests)
             self._problems = {**before.problems, **problems}
@@ -363,14 +371,14 @@ class _Gathered:
         self._rows[task.id] = (*self._rows.get(task.id, ()), self.rows[record.pixels])
         self._digests[task.id] = (*self._digests.get(task.id, ()), record.digest)
 
-    def images(self, tasks: Sequence[Task], views: Sequence[str]) -> KnownImages:
+    def images(self, tasks: Sequence[Task], views: Sequence[str], parts: Sequence[str]) -> KnownImages:
         """What is known of the tasks."""
         for task in self._problems.keys() & self._rows.keys():
             del self._rows[task], self._digests[task]
         vectors, *others = self._vectors[:, : len(self.rows)]
-        held = dict(zip(views, others, strict=True))
+        held, shown = dict(zip(views, others, strict=False)), dict(zip(parts, others[len(views) :], strict=True))
         rows, digests, problems = self._rows, self._digests, self._problems
-        return KnownImages(self._firsts, vectors, rows, digests, problems, self._origins, held, tasks)
+        return KnownImages(self._firsts, vectors, rows, digests, problems, self._origins, held, tasks, shown)
 
 
 def _unchanged(job: Job) -> _Outcome:

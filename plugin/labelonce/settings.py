@@ -14,7 +14,19 @@ from labelonce.eps import similarity_from
 from labelonce.errors import ConfigurationError
 from labelonce.images.regions import Region, regions_of, without
 
-GROUPS = ("server", "images", "similarity", "thresholds", "marking", "locking", "savings", "serving", "secret", "logs")
+GROUPS = (
+    "server",
+    "images",
+    "similarity",
+    "thresholds",
+    "finding",
+    "marking",
+    "locking",
+    "savings",
+    "serving",
+    "secret",
+    "logs",
+)
 
 
 def setting(
@@ -227,6 +239,15 @@ class Settings:
     )
     metric: str = setting("angular", "similarity", "Annoy's metric.", choices=("angular", "euclidean", "dot"))
 
+    find: str = setting(
+        "wholes",
+        "finding",
+        "wholes: pictures that show about the same as a whole. crops: also crops to half, photos with borders, and "
+        "photos within screenshots and collages. What shows less is skipped for what shows more, never the other way "
+        "round. Takes several times as long.",
+        choices=("wholes", "crops"),
+    )
+
     mark: str = setting(
         "skip", "marking", "skip: mark duplicates as skipped and tag. tags: tag and make the tabs only.",
         choices=("skip", "tags"),
@@ -303,6 +324,11 @@ class Settings:
             check(one, value)
             if one.metadata["kind"] is Path and value is not None:
                 object.__setattr__(self, one.name, Path(value))
+        if self.finds_crops and not (self.verifies and self.chosen_representatives == "cover"):
+            raise ConfigurationError(
+                "find = 'crops' needs pairs that are verified, and representatives that show what they stand for: "
+                "leave --preset recipe, --verify none and --representatives one out."
+            )
 
     @property
     def fetching(self) -> dict[str, Any]:
@@ -334,6 +360,11 @@ class Settings:
     def verifies(self) -> bool:
         """Whether pairs are verified by geometry."""
         return (self.verify or ("none" if self.preset == "recipe" else "geometry")) == "geometry"
+
+    @property
+    def finds_crops(self) -> bool:
+        """Whether parts of pictures are compared too."""
+        return self.find == "crops"
 
     @property
     def chosen_representatives(self) -> str:
