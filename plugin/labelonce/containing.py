@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from labelonce.geometry import Transform, inverse
 
-PLAIN = 12  # levels of any channel by which ground of one tone may vary: JPEG blurs the rim of what lies on it
-PLAIN_SHARE = 0.98  # of what a picture shows beyond the other
-RIM = 3  # pixels around the other that are neither
+PLAIN = 12  # levels of any channel by which 3 x 3 pixels of ground of one tone may vary; more is something on it
+RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
 
 
 class Stands(IntFlag):
@@ -59,7 +58,8 @@ def _bare(whole: NDArray[np.uint8], part: NDArray[np.uint8], transform: Transfor
     size = whole.shape[1], whole.shape[0]
     covered = cv2.warpAffine(np.ones(part.shape[:2], np.uint8), transform, size, flags=cv2.INTER_NEAREST)
     around = cv2.dilate(covered, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) == 0
-    ground = whole[around].astype(np.int16)
-    if not len(ground):
+    if not around.any():
         return True
-    return bool((np.abs(ground - np.median(ground, axis=0)).max(axis=1) <= PLAIN).mean() >= PLAIN_SHARE)
+    ground = np.median(whole[around], axis=0)
+    differs = np.abs(whole - ground).max(axis=2) * around
+    return float(cv2.blur(differs.astype(np.float32), (3, 3)).max()) <= PLAIN

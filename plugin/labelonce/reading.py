@@ -314,10 +314,16 @@ class Reader:
         """Vectors by pixels, (models, dimension) each: of every picture as it is, in every view, and of its parts."""
         if not pictures:
             return {}
-        held = [list(pictures.values())]
-        held += [[replace(picture, rgb=see(picture.rgb)) for picture in held[0]] for see in self._seen.values()]
-        by_model = [self._embedder.embed([self._embedder.prepare(picture) for picture in some]) for some in held]
-        return dict(zip(pictures, np.stack(by_model, axis=1), strict=True))
+        whole = list(pictures.values())
+        made = [self._embedder.embed([self._embedder.prepare(picture) for picture in whole])]
+        for see in self._seen.values():
+            made.append(made[0].copy())
+            shown = [(number, see(picture.rgb)) for number, picture in enumerate(whole)]
+            other = {number: rgb for number, rgb in shown if rgb is not whole[number].rgb}  # a part may be all of it
+            if other:
+                held = [self._embedder.prepare(replace(whole[number], rgb=rgb)) for number, rgb in other.items()]
+                made[-1][list(other)] = self._embedder.embed(held)
+        return dict(zip(pictures, np.stack(made, axis=1), strict=True))
 
     def _remember(self, outcomes: Sequence[_Outcome]) -> None:
         """Write what is new."""

@@ -4,15 +4,13 @@ A value comes from the command line, else from the environment, else from the co
 default. The command line builds its options from the fields below, so that a setting is declared once.
 """
 
-import math
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from labelonce.addresses import AllowedHosts
-from labelonce.eps import similarity_from
 from labelonce.errors import ConfigurationError
 from labelonce.images.regions import Region, regions_of, without
+from labelonce.values import check
 
 GROUPS = (
     "server",
@@ -385,46 +383,6 @@ class Settings:
                 "This user has no home folder, so that there is no place for the store. Name one with --store, or set "
                 "HOME or XDG_CACHE_HOME."
             ) from None
-
-
-def check(one: "Field[Any]", value: Any) -> None:
-    """Check the value of one setting.
-
-    Raises
-    ------
-    ConfigurationError
-        It is of another type, not among the choices, too small, or endless where sums are made of it.
-    """
-    kind: type = one.metadata["kind"]
-    choices, least = one.metadata["choices"], one.metadata["least"]
-    if value is None and one.default is None:
-        return
-    accepted: tuple[type, ...] = {float: (int, float), Path: (str, Path)}.get(kind, (kind,))
-    if one.name == "eps":
-        accepted = (str, int, float)
-    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigurationError(f"{one.name} = {_shown(one, value)}: give {_KINDS[kind]}.")
-    if choices and value not in choices:
-        raise ConfigurationError(f"{one.name} = {value!r}: choose one of {', '.join(choices)}.")
-    if least is not None and not value >= least:
-        raise ConfigurationError(f"{one.name} = {value!r}: give {least:g} or more.")
-    if one.metadata["group"] == "savings" and kind is float and value == math.inf:
-        raise ConfigurationError(f"{one.name} = {value!r}: give a finite number.")
-    if one.name == "eps":
-        similarity_from(str(value))
-    if one.name == "roi":
-        Region.parse(str(value))
-    if one.name == "ignore":
-        regions_of(str(value))
-    if one.name == "allow_host":
-        AllowedHosts.parse(str(value))
-
-
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes", Path: "a file name"}
-
-
-def _shown(one: "Field[Any]", value: Any) -> str:
-    return repr(value) if one.repr else "(not shown)"
 
 
 def environment_variable(name: str) -> str:

@@ -58,18 +58,12 @@ def _span(shares: NDArray[np.float64]) -> slice | None:
     return slice(int(full[0]), int(full[-1]) + 1) if len(full) else None
 
 
-_CORNERS: Final = {"upper left": (0, 0), "upper right": (1, 0), "lower left": (0, 1), "lower right": (1, 1)}
 _WINDOWS: Final = {  # left, top, width and height as shares of the sides
-    "left": (0, 0, 0.5, 1),
-    "right": (0.5, 0, 0.5, 1),
-    "top": (0, 0, 1, 0.5),
-    "bottom": (0, 0.5, 1, 0.5),
-    "middle": (0.1, 0.1, 0.8, 0.8),
-    **{
-        f"{name} {side:.0%}": (x * (1 - side), y * (1 - side), side, side)
-        for side in (0.5, 0.7)
-        for name, (x, y) in _CORNERS.items()
-    },
+    "upper left": (0, 0, 0.5, 0.5),
+    "upper right": (0.5, 0, 0.5, 0.5),
+    "lower left": (0, 0.5, 0.5, 0.5),
+    "lower right": (0.5, 0.5, 0.5, 0.5),
+    "middle": (0.2, 0.2, 0.6, 0.6),
 }
 # (h, w, 3) uint8 RGB → a part of it; the very picture where that is all of it
 PARTS: Final[MappingProxyType[str, Callable[[Pixels], Pixels]]] = MappingProxyType(
