@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 from PIL import Image
 
+from labelonce.cli import main
 from labelonce.clustering import Preference, represent
 from labelonce.containing import Stands, stands_of
 from labelonce.embedding.memory import Thumbnail
@@ -17,7 +19,7 @@ from labelonce.images.parts import PARTS, TRIMMED, trimmed
 from labelonce.levels import LEVELS, CropRules
 from labelonce.neighbours import Pairs
 from labelonce.pipeline import make_plan
-from labelonce.planning import Plan, Role
+from labelonce.planning import Plan, Role, load_plan
 from labelonce.progress import Progress
 from labelonce.reading import Reader
 from labelonce.settings import Settings
@@ -265,3 +267,22 @@ def test_parts_are_embedded_and_remembered(tmp_path):
 def test_crops_need_verified_pairs_and_representatives_that_show_what_they_stand_for(others):
     with pytest.raises(ConfigurationError, match="find = 'crops' needs pairs that are verified"):
         Settings(find="crops", **others)
+
+
+def test_the_option_is_where_plans_are_made_and_nowhere_else(tmp_path):
+    for name, image in {"crop": CROP, "photo": PHOTO}.items():
+        (tmp_path / f"{name}.png").write_bytes(encoded(image))
+    arguments = ["folder", str(tmp_path), "--model", "dct", "--store", str(tmp_path / "s"), "--eps", "10%", "--json"]
+    for more, count in ([], 0), (["--find", "wholes"], 0), (["--find", "crops"], 1):
+        done = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path / "plan.json"), *more])
+        assert done.exit_code == 0, done.output
+        made = load_plan(tmp_path / "plan.json")
+        assert made.count(Role.DUPLICATE) == count
+        assert made.settings.get("find") == ("crops" if count else None)
+    having = {name for name, command in main.commands.items() if "find" in {one.name for one in command.params}}
+    assert having == {
+        "folder", "clusters", "group", "dedupe", "report", "plan", "run", "sync", "serve", "distinct", "upload",
+    }  # fmt: skip
+    done = CliRunner().invoke(main, [*arguments, "--find", "crops", "--verify", "none"])
+    assert done.exit_code == 2
+    assert "find = 'crops' needs" in done.output
