@@ -23,10 +23,10 @@ from labelonce.planning import Plan, Role, load_plan
 from labelonce.progress import Progress
 from labelonce.reading import Reader
 from labelonce.settings import Settings
+from labelonce.settling import settle
 from labelonce.sources.memory import MemorySource
 from labelonce.store import Store
 from labelonce.tasks import Task
-from labelonce.verifier import settle
 from pictures import encoded, texture
 
 QUIET = Progress()
