@@ -259,6 +259,20 @@ def test_a_gray_copy_of_a_red_shirt_may_be_a_gray_shirt():
     assert not both_ways(shirt(SHIRTS["red"]), gray_of(shirt(SHIRTS["red"])), AS_IT_LIES).same
 
 
+def sunset(seed):
+    """A photo in one hue, here strong and there faint."""
+    shade = cv2.cvtColor(photo(seed), cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None] / 255
+    down = np.linspace(0.1, 1, shade.shape[0], dtype=np.float32)[:, None, None]
+    return clipped(255 * shade * (1 - down * (1 - np.array([1, 0.6, 0.25], np.float32))))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_gray_copy_of_a_photo_in_one_hue_is_the_same(seed):
+    rgb = sunset(seed)
+    assert both_ways(rgb, jpeg(gray_of(rgb), 85), AS_IT_LIES).same
+    assert not both_ways(rgb, clipped(0.9 * gray_of(rgb).astype(float)), AS_IT_LIES).same
+
+
 def test_the_light_of_the_whole_is_no_difference_and_of_a_part_is_one():
     rgb = photo(2)
     warm = clipped(rgb * np.array([1.08, 1.0, 0.93]))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelonce import reading
+from labelonce import fetching, reading
 from labelonce.embedding.memory import Thumbnail
 from labelonce.features import extract
 from labelonce.images.decoding import decode
@@ -123,7 +123,7 @@ def test_fetches_overlap(files):
 def test_decoding_and_embedding_overlap(files, monkeypatch):
     together = threading.Barrier(2)
     monkeypatch.setattr(reading, "cores", lambda: 2)
-    monkeypatch.setattr(reading, "BATCH", 4)
+    monkeypatch.setattr(fetching, "BATCH", 4)
 
     class Meeting(Thumbnail):
         def embed(self, batch):
@@ -139,9 +139,9 @@ def test_files_under_way_are_few_and_fewer_when_they_are_large(files, monkeypatc
     """However slow the decoding is."""
     under_way, peak, lock = set(), 0, threading.Lock()
     monkeypatch.setattr(reading, "cores", lambda: 1)
-    monkeypatch.setattr(reading, "BYTES_AHEAD", 1 << 22)
-    monkeypatch.setattr(reading, "BATCH_BYTES", 1 << 19)
-    monkeypatch.setattr(reading, "FIRST_GUESS", 1 << 20)
+    monkeypatch.setattr(fetching, "BYTES_AHEAD", 1 << 22)
+    monkeypatch.setattr(fetching, "BATCH_BYTES", 1 << 19)
+    monkeypatch.setattr(fetching, "FIRST_GUESS", 1 << 20)
     original = reading.decode
 
     def slow(data, **options):
@@ -190,7 +190,7 @@ def test_the_second_run_fetches_and_decodes_nothing(files, path, monkeypatch):
 def test_a_picture_that_is_met_again_in_other_bytes_is_remembered(path, monkeypatch):
     """Its features and vectors are those of the first file, which may be written together with it."""
     monkeypatch.setattr(reading, "cores", lambda: 1)
-    monkeypatch.setattr(reading, "BATCH", 1)
+    monkeypatch.setattr(fetching, "BATCH", 1)
     image = texture(1, (60, 40))
     some = {f"{seed:02}": encoded(texture(seed, (60, 40))) for seed in range(10, 20)}
     files = {"00": encoded(image), **some, "99": encoded(image, "BMP")}
@@ -392,7 +392,8 @@ def test_what_is_done_with_is_let_go(monkeypatch):
 
 def test_what_is_kept_of_an_image_is_small_beside_its_vector(tmp_path, monkeypatch):
     """The pictures, thumbnails and files of those that were read are gone."""
-    monkeypatch.setattr(reading, "TOGETHER", 32)
+    for module in (reading, fetching):
+        monkeypatch.setattr(module, "TOGETHER", 32)
     monkeypatch.setattr(reading, "WRITTEN", 16)
 
     class Drawn(MemorySource):

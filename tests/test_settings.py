@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from labelonce.config_file import read_config
+from labelonce.eps import similarity_from
 from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
-from labelonce.settings import GROUPS, Settings, environment_variable, similarity_from
+from labelonce.settings import GROUPS, Settings, environment_variable
 
 ALL = fields(Settings)
 BY_NAME = {one.name: one for one in ALL}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from labelonce import reading
+from labelonce import fetching, reading
 from labelonce.embedding.memory import Thumbnail
 from labelonce.images.regions import Region
 from labelonce.pipeline import make_plan
@@ -87,7 +87,7 @@ def test_verdicts_are_remembered(files, path, monkeypatch, expected):
 def test_copies_are_embedded_once(files, path, calls):
     copies = {f"{n}.png": files["0.png"] for n in range(100)}
     plan(copies, path)
-    assert calls["embed"] <= 1 + 100 // reading.BATCH
+    assert calls["embed"] <= 1 + 100 // fetching.BATCH
 
 
 def damaged(kind: str, path) -> None:

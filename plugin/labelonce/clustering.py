@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce.containing import Stands
 from labelonce.neighbours import Pairs
 
 NOISE = -1
@@ -107,7 +108,13 @@ def _dbscan(
     return np.asarray(fitted.labels_, np.int64)
 
 
-def represent(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, method: str) -> NDArray[np.int64]:
+def represent(
+    labels: NDArray[np.int64],
+    pairs: Pairs,
+    preference: Preference,
+    method: str,
+    stands: NDArray[np.uint8] | None = None,
+) -> NDArray[np.int64]:
     """Choose representatives.
 
     Parameters
@@ -123,6 +130,8 @@ def represent(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, m
         for it. A standing node gives way only to kept ones and to others that stand: what is added never turns a
         representative into a duplicate, while a looser threshold still joins those that stand. ``"one"``: the first
         node of each cluster stands for all of it, neighbour or not, as in the published recipe.
+    stands
+        (m,) uint8, `Stands` of each pair, for ``"cover"``; None where either may stand for the other.
 
     Returns
     -------
@@ -131,7 +140,7 @@ def represent(labels: NDArray[np.int64], pairs: Pairs, preference: Preference, m
     """
     if not (labels != NOISE).any():
         return np.arange(len(labels), dtype=np.int64)
-    return _one(labels, preference) if method == "one" else _cover(labels, pairs, preference)
+    return _one(labels, preference) if method == "one" else _cover(labels, pairs, preference, stands)
 
 
 def _one(labels: NDArray[np.int64], preference: Preference) -> NDArray[np.int64]:
@@ -143,15 +152,19 @@ def _one(labels: NDArray[np.int64], preference: Preference) -> NDArray[np.int64]
     return chosen
 
 
-def _cover(labels: NDArray[np.int64], pairs: Pairs, preference: Preference) -> NDArray[np.int64]:
-    nodes, graph = _graph(labels, pairs, preference.rank)
+def _cover(
+    labels: NDArray[np.int64], pairs: Pairs, preference: Preference, stands: NDArray[np.uint8] | None
+) -> NDArray[np.int64]:
+    nodes, graph = _graph(labels, pairs, preference.rank, stands)
     chosen = np.arange(len(labels), dtype=np.int64)
-    chosen[nodes] = nodes[_greedy(graph, preference.among(nodes))]
+    chosen[nodes] = nodes[_greedy(graph, graph if stands is None else graph.T.tocsr(), preference.among(nodes))]
     return chosen
 
 
-def _graph(labels: NDArray[np.int64], pairs: Pairs, rank: NDArray[np.int64]) -> tuple[NDArray[np.int64], Any]:
-    """Nodes with neighbours in their cluster, the preferred ones first, and their symmetric sparse matrix."""
+def _graph(
+    labels: NDArray[np.int64], pairs: Pairs, rank: NDArray[np.int64], stands: NDArray[np.uint8] | None
+) -> tuple[NDArray[np.int64], Any]:
+    """Nodes with neighbours in their cluster, the preferred ones first, and as a matrix whom each may stand for."""
     from scipy.sparse import coo_matrix
 
     narrow = labels.astype(np.int32)
@@ -164,11 +177,16 @@ def _graph(labels: NDArray[np.int64], pairs: Pairs, rank: NDArray[np.int64]) -> 
     place[nodes] = np.arange(len(nodes))
     left, right = place[pairs.left[inside]], place[pairs.right[inside]]
     rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
+    if stands is not None:
+        may = np.concatenate([stands[inside] & Stands.FIRST, stands[inside] & Stands.SECOND]) > 0
+        rows, columns = rows[may], columns[may]
     return nodes, coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=(len(nodes), len(nodes))).tocsr()
 
 
-def _greedy(graph: Any, preference: Preference) -> NDArray[np.int64]:
-    """Head of each node by greedy set cover, where nodes are numbered by their rank and all have neighbours.
+def _greedy(graph: Any, back: Any, preference: Preference) -> NDArray[np.int64]:
+    """Head of each node by greedy set cover, where nodes are numbered by their rank.
+
+    `graph` says whom each node may stand for, and `back` who may stand for it.
 
     Kept nodes go first. Then goes the node that covers most; of those that cover as many, the preferred one. Where a
     new node's turn would put a standing one out, that one goes instead: the earliest, if there are several, so that
@@ -179,6 +197,8 @@ def _greedy(graph: Any, preference: Preference) -> NDArray[np.int64]:
     standing = np.zeros(n, bool) if preference.standing is None else preference.standing
     start: list[int] = graph.indptr.tolist()
     listed: NDArray[np.int32] = graph.indices
+    back_start: list[int] = back.indptr.tolist()
+    back_listed: NDArray[np.int32] = back.indices
     chosen, left = np.arange(n), ~kept
 
     def cover(head: int) -> NDArray[np.int32]:
@@ -190,7 +210,8 @@ def _greedy(graph: Any, preference: Preference) -> NDArray[np.int64]:
 
     for head in np.flatnonzero(kept).tolist():
         cover(head)
-    degree = np.add.reduceat(left[listed], graph.indptr[:-1], dtype=np.int64)
+    degree, some = np.zeros(n, np.int64), np.diff(graph.indptr) > 0
+    degree[some] = np.add.reduceat(left[listed], graph.indptr[:-1][some], dtype=np.int64)
     heap = (np.arange(n) - n * degree)[left].tolist()  # the degree and the number in one
     heapq.heapify(heap)
     while heap:
@@ -205,7 +226,9 @@ def _greedy(graph: Any, preference: Preference) -> NDArray[np.int64]:
         if not standing[head]:
             near = listed[start[head] : start[head + 1]]
             before = near[left[near] & standing[near]]
-            head = int(before[np.argmin(early[before])]) if len(before) else head
+            if len(before):
+                heapq.heappush(heap, promised)  # the one that goes instead may not stand for it
+                head = int(before[np.argmin(early[before])])
         for node in cover(head).tolist():
-            degree[listed[start[node] : start[node + 1]]] -= 1
+            degree[back_listed[back_start[node] : back_start[node + 1]]] -= 1
     return chosen

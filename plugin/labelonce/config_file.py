@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from labelonce.errors import ConfigurationError
-from labelonce.settings import Settings, check
+from labelonce.settings import Settings
+from labelonce.values import check
 
 CONFIG_FILE = "labelonce.toml"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from labelonce.change import NEAR_AREA
 from labelonce.images.regions import Region
@@ -71,6 +71,42 @@ class Rules:
     photographs: bool = False
     equal: bool = False
     ignored: tuple[Region, ...] = ()
+
+    def overlapping(self, overlap: tuple[float, float]) -> tuple[float, float]:
+        """The least share that has to lie inside the other picture, and the one that does.
+
+        Parameters
+        ----------
+        overlap
+            Share of each picture, 0 to 1, that lies inside the other.
+        """
+        return self.overlap, min(overlap)
+
+
+CROP_SCALE = 4.0  # `Rules.scale` where photos within collages are found
+
+
+@dataclass(frozen=True)
+class CropRules(Rules):
+    """When two pictures show the same, or one of them shows nothing that the other does not show.
+
+    Parameters
+    ----------
+    inside
+        Least share of a picture, 0 to 1, that lies inside one that shows more.
+    """
+
+    inside: float = 0.9
+
+    @classmethod
+    def of(cls, rules: Rules) -> "CropRules":
+        """The same thresholds, for crops as well."""
+        same = {one.name: getattr(rules, one.name) for one in fields(Rules)}
+        return cls(**{**same, "scale": max(rules.scale, CROP_SCALE)})
+
+    def overlapping(self, overlap: tuple[float, float]) -> tuple[float, float]:
+        """As for other rules; or the share of the smaller picture, where they do not overlap as much."""
+        return super().overlapping(overlap) if min(overlap) >= self.overlap else (self.inside, max(overlap))
 
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"

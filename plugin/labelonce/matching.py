@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.hints import Hint
+from labelonce.images.parts import TRIMMED
 from labelonce.neighbours import NeighbourSearch, Pairs, link
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
@@ -81,6 +83,8 @@ class Matches:
         A place in which pairs differ that agree everywhere else; None where there is none.
     told
         All verdicts; None where none were asked for.
+    stands
+        (m,) uint8, `Stands` of each pair; None where either may stand for the other.
     """
 
     pairs: Pairs
@@ -88,6 +92,7 @@ class Matches:
     doubts: tuple[float | None, ...]
     hint: Hint | None = None
     told: Told | None = field(default=None, repr=False, compare=False)
+    stands: NDArray[np.uint8] | None = None
 
     def find(self, one: int, other: int) -> tuple[float, str, float | None] | None:
         """Cosine similarity of two nodes, why they are a pair, and the doubt; None where they are none."""
@@ -146,6 +151,54 @@ def propose(
     first = order[np.diff(left[order] * len(nodes) + right[order], prepend=-1) != 0]
     pairs = Pairs(left[first], right[first], np.minimum(cosine[first], 1.0).astype(np.float32))
     return Proposals(pairs, {number: names[view[first[number]]] for number in np.flatnonzero(view[first]).tolist()})
+
+
+def propose_parts(
+    nodes: Sequence[Node], images: KnownImages, similarity: float, search: NeighbourSearch, progress: Progress = _QUIET
+) -> Pairs:
+    """Pairs of nodes of which a part of one looks like the other, trimmed or as it is; nodes of one image only.
+
+    Their similarity is that of the most similar parts.
+    """
+    groups: dict[str, list[int]] = {}
+    for number, node in enumerate(nodes):
+        if len(node.rows) == 1:
+            groups.setdefault(node.tasks[0].context, []).append(number)
+    lefts, rights, cosines = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for (context, numbers), (name, part) in product(groups.items(), images.parts.items()):
+        index, n = np.array(numbers), len(numbers)
+        rows = np.array([nodes[number].rows[0] for number in numbers])
+        here = replace(search, name=f"{search.name}\n{context}\n{name}")
+        wholes = images.vectors[rows], images.parts[TRIMMED][rows]
+        pairs = link(np.concatenate([*wholes, part[rows]]), similarity, here, progress)
+        across = (pairs.left < 2 * n) & (pairs.right >= 2 * n) & (pairs.left % n != pairs.right % n)
+        one, other = index[pairs.left[across] % n], index[pairs.right[across] % n]
+        lefts.append(np.minimum(one, other))
+        rights.append(np.maximum(one, other))
+        cosines.append(pairs.similarity[across])
+    return strongest(np.concatenate(lefts), np.concatenate(rights), np.concatenate(cosines))
+
+
+def strongest(left: NDArray[np.int64], right: NDArray[np.int64], similarity: NDArray[np.float32]) -> Pairs:
+    """Pairs that may be named several times, each once, with the largest of its similarities."""
+    order = np.lexsort((-similarity, right, left))
+    left, right, similarity = left[order], right[order], similarity[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(left) != 0) | (np.diff(right) != 0)
+    return Pairs(left[first], right[first], similarity[first])
+
+
+def with_more(proposed: Proposals, more: Pairs) -> Proposals:
+    """Proposals and other pairs; where a pair is among both, it stays as it was proposed, but for its similarity."""
+    pairs = proposed.pairs
+    both = strongest(
+        *(np.concatenate([getattr(pairs, side), getattr(more, side)]) for side in ("left", "right", "similarity"))
+    )
+    views = {(int(pairs.left[number]), int(pairs.right[number])): view for number, view in proposed.views.items()}
+    if not views:
+        return Proposals(both)
+    named = enumerate(zip(both.left.tolist(), both.right.tolist(), strict=True))
+    return Proposals(both, {number: views[pair] for number, pair in named if pair in views})
 
 
 def _priority(node: Node) -> tuple[bool, bool]:

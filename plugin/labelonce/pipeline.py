@@ -14,9 +14,10 @@ from labelonce.catalogue import extend_catalogue, save_catalogue
 from labelonce.clustering import NOISE, Preference, cluster, represent
 from labelonce.embedding.base import Embedder
 from labelonce.eps import similarity_from
+from labelonce.images.parts import PARTS
 from labelonce.images.views import views_of
-from labelonce.levels import SCENE, Level, Rules, level_of, may_be_scene, rules_from
-from labelonce.matching import Matches, Node, accept_all, collapse, propose, worth_asking
+from labelonce.levels import SCENE, CropRules, Level, Rules, level_of, may_be_scene, rules_from
+from labelonce.matching import Matches, Node, accept_all, collapse, propose, propose_parts, with_more, worth_asking
 from labelonce.neighbours import NeighbourSearch
 from labelonce.planning import Decision, Plan, Role, by_word, outlook
 from labelonce.preference import head_of, preference_of
@@ -30,6 +31,7 @@ from labelonce.tasks import Task, TaskId, Touch
 from labelonce.verifier import Verifier
 from labelonce.words import Said, Word, joined, joined_labels, said_same
 
+PARTS_LESS = 0.15  # similarity that parts of pictures may lack: a part is seldom cut as the other picture is
 ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
 
 
@@ -102,7 +104,8 @@ def make_plan(source: Source, settings: Settings, progress: Progress, *, project
 
 def decisions_of(found: Clusters, settings: Settings) -> tuple[Decision, ...]:
     """A decision for every task, by the representatives that the settings choose."""
-    chosen = represent(found.labels, found.matches.pairs, found.preference, settings.chosen_representatives)
+    matches, method = found.matches, settings.chosen_representatives
+    chosen = represent(found.labels, matches.pairs, found.preference, method, matches.stands)
     return tuple(_decide(found, *joined(chosen, found.said, found.preference)))
 
 
@@ -183,7 +186,10 @@ class Workshop:
         nodes = collapse([task for task in tasks if task.id in images.rows and task.touch.represents], images)
         with progress.stage("Linking neighbours", len(nodes)) as advance:
             search = search_of(settings, "" if part else f"{self.source.identity}\n{self.embedder.identity}")
-            proposed = worth_asking(propose(nodes, images, threshold, search, progress), nodes)
+            proposed = propose(nodes, images, threshold, search, progress)
+            if images.parts:
+                proposed = with_more(proposed, propose_parts(nodes, images, threshold, search, progress))
+            proposed = worth_asking(proposed, nodes)
             advance(len(nodes))
         preference = preference_of(nodes, images)
         if settings.verifies:
@@ -236,6 +242,7 @@ class Workshop:
             "ignore": settings.ignore,
             "overlays": settings.overlays,
             "invariant": settings.invariant,
+            **({"find": settings.find} if settings.finds_crops else {}),
             "similarity": round(100 * self.threshold, 4),
             "min_samples": settings.min_samples,
             "representatives": settings.chosen_representatives,
@@ -257,6 +264,8 @@ def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator
     rules = rules_from(settings, level.name, **limits)
     scene = rules_from(settings, SCENE, **limits) if may_be_scene(level, source.controls) else None
     proven = scene if level.moments else None
+    if settings.finds_crops:  # what `scene` would leave is asked of whole pictures only
+        rules, scene = CropRules.of(rules), None
     store = Store(settings.store_path, progress)
     try:
         reader = reader_of(source, embedder, store, settings)
@@ -278,6 +287,7 @@ def reader_of(source: Source, embedder: Embedder, store: Store, settings: Settin
         region=settings.region,
         ignored=settings.ignored,
         views=views_of(settings.invariant.split(",") if settings.invariant else ()),
+        parts=tuple(PARTS) if settings.finds_crops else (),
         spool=Spool(settings.spool, settings.store_path.parent),
     )
 
@@ -300,7 +310,9 @@ def threshold_of(settings: Settings, embedder: Embedder) -> float:
     """Cosine similarity from which on two images are proposed as a pair."""
     if settings.eps is not None:
         return min(similarity_from(settings.eps), 1 - ROUNDING)
-    return embedder.candidate_similarity if settings.verifies else embedder.similarity
+    if not settings.verifies:
+        return embedder.similarity
+    return embedder.candidate_similarity - (PARTS_LESS if settings.finds_crops else 0.0)
 
 
 def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) -> list[Decision]:

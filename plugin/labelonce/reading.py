@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from labelonce.embedding.base import Embedder
 from labelonce.errors import ImageProblem, ImageUnavailable
 from labelonce.features import FEATURES_VERSION, extract
+from labelonce.fetching import TOGETHER, Fetched, Fetcher, Job, Known
 from labelonce.images.decoding import LONG_SIDE, Picture, decode
 from labelonce.images.ignoring import filled_up
+from labelonce.images.parts import PARTS
 from labelonce.images.regions import Region, without
 from labelonce.images.views import VIEWS
 from labelonce.progress import Progress
@@ -32,15 +34,8 @@ from labelonce.tasks import Task, TaskId
 from labelonce.threads import cores, threads
 
 FEATURES = str(FEATURES_VERSION)
-BATCH = 8  # images that one thread decodes and embeds at a time
-TOGETHER = 256  # images that are looked up at once
 WRITTEN = 64  # images that are remembered at once
-AHEAD = 4  # files under way for each thread that fetches
-BYTES_AHEAD = 1 << 27  # of files under way: there are fewer when they are large
-BATCH_BYTES = 1 << 24
 FINE_SIDE = 2000  # pixels at which pictures are compared closely: text of a whole page is read there
-FIRST_GUESS = 1 << 24  # bytes that a file may have, until some were seen
-SEEN = 8  # files whose sizes say how large the next ones may be
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,8 @@ class KnownImages:
         By name of the view, the vectors of the pictures held otherwise, each as `vectors`.
     tasks
         What was read, the tasks with problems included.
+    parts
+        By name of the part, the vectors of parts of the pictures, each as `vectors`.
     """
 
     records: Sequence[ImageRecord]
@@ -75,41 +72,19 @@ class KnownImages:
     origins: Sequence[tuple[Task, str]]
     views: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     tasks: Sequence[Task] = ()
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What the store has of a place: `vectors` is (models, dimension)."""
-
-    validator: str
-    record: ImageRecord
-    vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One image of a task."""
-
-    task: Task
-    location: str
-    region: Region | None
-    place: bytes
-    known: _Known | None
+    parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Outcome:
     """What became of a job. `vectors` is None where the picture has its row already."""
 
-    job: _Job
+    job: Job
     result: ImageRecord | ImageProblem
     vectors: NDArray[np.float32] | None = None
     features: bytes | None = None
     validator: str | None = None
     fresh: bool = False  # made in this run, and not in the store
-
-
-_Fetched = Content | ImageProblem | None
 
 
 class Reader:
@@ -131,6 +106,8 @@ class Reader:
         Places of every image that do not count, in percent of that part.
     views
         Names of the views in which every picture is embedded too.
+    parts
+        Names of the parts of every picture that are embedded too.
     spool
         Keeps the bytes of images that were fetched, for `picture`; None fetches them again.
     """
@@ -147,6 +124,7 @@ class Reader:
         region: Region | None = None,
         ignored: Sequence[Region] = (),
         views: Sequence[str] = (),
+        parts: Sequence[str] = (),
         spool: Spool | None = None,
     ) -> None:
         self._spool = spool if source.distant else None
@@ -155,12 +133,14 @@ class Reader:
         self._store = store
         self._with_features = with_features
         self._workers = workers
+        self._fetcher = Fetcher(source, workers)
         self._max_pixels = max_pixels
         self._region = region
         self._ignored = tuple(ignored)
         self._without = without(ignored)  # part of every key: what is remembered is of pictures without these places
-        self._views = tuple(views)
-        self._models = (embedder.identity, *(f"{embedder.identity}@{view}" for view in views))
+        self._views, self._parts_seen = tuple(views), tuple(parts)
+        self._seen = {**{view: VIEWS[view] for view in views}, **{part: PARTS[part] for part in parts}}
+        self._models = (embedder.identity, *(f"{embedder.identity}@{name}" for name in self._seen))
 
     def read(self, tasks: Sequence[Task], progress: Progress, *, before: KnownImages | None = None) -> KnownImages:
         """Make the images of `tasks` known.
@@ -183,7 +163,7 @@ class Reader:
             threads(self._workers, "fetch") as fetchers,
             threads(cores(), "look") as lookers,
         ):
-            for outcome in self._looked_at(self._fetched(self._jobs(wanted), fetchers), lookers, gathered):
+            for outcome in self._looked_at(self._fetcher.batches(self._jobs(wanted), fetchers), lookers, gathered):
                 gathered.add(outcome)
                 advance(1)
                 if outcome.validator is not None or outcome.fresh:
@@ -192,7 +172,7 @@ class Reader:
                     self._remember(unwritten)
                     unwritten = []
             self._remember(unwritten)
-        return gathered.images([*before.tasks, *tasks] if before else tasks, self._views)
+        return gathered.images([*before.tasks, *tasks] if before else tasks, self._views, self._parts_seen)
 
     def features(self, images: KnownImages, row: int) -> bytes | None:
         """Features of a picture as `extract` packs them; made again where the store lost them.
@@ -247,7 +227,7 @@ class Reader:
         regions = task.regions or (None,) * len(task.images)
         return [(place, region or self._region) for place, region in zip(task.images, regions, strict=True)]
 
-    def _jobs(self, tasks: Iterable[Task]) -> Iterator[_Job]:
+    def _jobs(self, tasks: Iterable[Task]) -> Iterator[Job]:
         """Every image, with what the store knows of its place."""
         parts = ((task, location, region) for task in tasks for location, region in self._parts(task))
         while some := list(islice(parts, TOGETHER)):
@@ -258,8 +238,8 @@ class Reader:
                 validator, record = found.get(place, (None, None))
                 known = None
                 if validator is not None and record is not None and record.pixels in vectors:
-                    known = _Known(validator, record, vectors[record.pixels])
-                yield _Job(task, location, region, place, known)
+                    known = Known(validator, record, vectors[record.pixels])
+                yield Job(task, location, region, place, known)
 
     def _complete(self, records: Iterable[ImageRecord]) -> dict[str, NDArray[np.float32]]:
         """Vectors by pixels, (models, dimension) each, of the images of which the store has all that is needed."""
@@ -273,36 +253,12 @@ class Reader:
             if all(key in found and found[key].shape == shape for found in by_model)
         }
 
-    def _fetched(self, jobs: Iterable[_Job], pool: Executor) -> Iterator[tuple[_Job, _Fetched]]:
-        """Fetch in order, as many files ahead as the threads are worth and memory allows."""
-        ahead: deque[tuple[_Job, Future[_Fetched]]] = deque()
-        sizes = deque([FIRST_GUESS], maxlen=SEEN)
-
-        def first() -> tuple[_Job, _Fetched]:
-            job, future = ahead.popleft()
-            fetched = future.result()
-            sizes.append(len(fetched.data) if isinstance(fetched, Content) else 0)
-            return job, fetched
-
-        for job in jobs:
-            ahead.append((job, pool.submit(self._fetch, job)))
-            while len(ahead) > min(AHEAD * self._workers, BYTES_AHEAD // max(*sizes, 1)):
-                yield first()
-        while ahead:
-            yield first()
-
-    def _fetch(self, job: _Job) -> _Fetched:
-        try:
-            return self._source.read(job.task, job.location, job.known.validator if job.known else None)
-        except ImageProblem as problem:
-            return problem
-
     def _looked_at(
-        self, fetched: Iterator[tuple[_Job, _Fetched]], pool: Executor, gathered: "_Gathered"
+        self, batches: Iterator[list[tuple[Job, Fetched]]], pool: Executor, gathered: "_Gathered"
     ) -> Iterator[_Outcome]:
         """Look at what was fetched, in order, some batches ahead."""
         ahead: deque[Future[list[_Outcome]]] = deque()
-        for batch in _batches(fetched):
+        for batch in batches:
             if any(isinstance(one, Content) for _, one in batch):
                 ahead.append(pool.submit(self._look, batch, gathered))
             else:
@@ -313,7 +269,7 @@ class Reader:
         while ahead:
             yield from ahead.popleft().result()
 
-    def _look(self, batch: Sequence[tuple[_Job, _Fetched]], gathered: "_Gathered") -> list[_Outcome]:
+    def _look(self, batch: Sequence[tuple[Job, Fetched]], gathered: "_Gathered") -> list[_Outcome]:
         """Decode and embed what neither the store nor this run has met before."""
         named = [(job, one, self._digest(one, job.region) if isinstance(one, Content) else "") for job, one in batch]
         contents = {digest: (one.data, job.region) for job, one, digest in named if isinstance(one, Content)}
@@ -355,13 +311,19 @@ class Reader:
         return outcomes
 
     def _embedded(self, pictures: Mapping[str, Picture]) -> dict[str, NDArray[np.float32]]:
-        """Vectors by pixels, (models, dimension) each: of every picture as it is, and in every view."""
+        """Vectors by pixels, (models, dimension) each: of every picture as it is, in every view, and of its parts."""
         if not pictures:
             return {}
-        held = [list(pictures.values())]
-        held += [[replace(picture, rgb=VIEWS[view](picture.rgb)) for picture in held[0]] for view in self._views]
-        by_model = [self._embedder.embed([self._embedder.prepare(picture) for picture in some]) for some in held]
-        return dict(zip(pictures, np.stack(by_model, axis=1), strict=True))
+        whole = list(pictures.values())
+        made = [self._embedder.embed([self._embedder.prepare(picture) for picture in whole])]
+        for see in self._seen.values():
+            made.append(made[0].copy())
+            shown = [(number, see(picture.rgb)) for number, picture in enumerate(whole)]
+            other = {number: rgb for number, rgb in shown if rgb is not whole[number].rgb}  # a part may be all of it
+            if other:
+                held = [self._embedder.prepare(replace(whole[number], rgb=rgb)) for number, rgb in other.items()]
+                made[-1][list(other)] = self._embedder.embed(held)
+        return dict(zip(pictures, np.stack(made, axis=1), strict=True))
 
     def _remember(self, outcomes: Sequence[_Outcome]) -> None:
         """Write what is new."""
@@ -395,7 +357,7 @@ class _Gathered:
         if before:
             self.records = {record.digest: record for record in before.records}
             self.rows = {record.pixels: row for row, record in enumerate(before.records)}
-            self._vectors[:, :known] = (before.vectors, *before.views.values())
+            self._vectors[:, :known] = (before.vectors, *before.views.values(), *before.parts.values())
             self._firsts, self._origins = list(before.records), list(before.origins)
             self._rows, self._digests = dict(before.rows), dict(before.digests)
             self._problems = {**before.problems, **problems}
@@ -415,32 +377,17 @@ class _Gathered:
         self._rows[task.id] = (*self._rows.get(task.id, ()), self.rows[record.pixels])
         self._digests[task.id] = (*self._digests.get(task.id, ()), record.digest)
 
-    def images(self, tasks: Sequence[Task], views: Sequence[str]) -> KnownImages:
+    def images(self, tasks: Sequence[Task], views: Sequence[str], parts: Sequence[str]) -> KnownImages:
         """What is known of the tasks."""
         for task in self._problems.keys() & self._rows.keys():
             del self._rows[task], self._digests[task]
         vectors, *others = self._vectors[:, : len(self.rows)]
-        held = dict(zip(views, others, strict=True))
+        held, shown = dict(zip(views, others, strict=False)), dict(zip(parts, others[len(views) :], strict=True))
         rows, digests, problems = self._rows, self._digests, self._problems
-        return KnownImages(self._firsts, vectors, rows, digests, problems, self._origins, held, tasks)
+        return KnownImages(self._firsts, vectors, rows, digests, problems, self._origins, held, tasks, shown)
 
 
-def _batches(fetched: Iterable[tuple[_Job, _Fetched]]) -> Iterator[list[tuple[_Job, _Fetched]]]:
-    """Parts of some work each: what was not fetched makes none."""
-    batch: list[tuple[_Job, _Fetched]] = []
-    sizes: list[int] = []
-    for job, one in fetched:
-        batch.append((job, one))
-        if isinstance(one, Content):
-            sizes.append(len(one.data))
-        if len(sizes) >= BATCH or sum(sizes) >= BATCH_BYTES or len(batch) >= TOGETHER:
-            yield batch
-            batch, sizes = [], []
-    if batch:
-        yield batch
-
-
-def _unchanged(job: _Job) -> _Outcome:
+def _unchanged(job: Job) -> _Outcome:
     known = job.known
     if known is None:  # a source may say so only of what it was asked about
         return _Outcome(job, ImageUnavailable("its source takes it for known, but it is not"))

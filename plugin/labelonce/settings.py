@@ -4,17 +4,27 @@ A value comes from the command line, else from the environment, else from the co
 default. The command line builds its options from the fields below, so that a setting is declared once.
 """
 
-import math
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from labelonce.addresses import AllowedHosts
-from labelonce.eps import similarity_from
 from labelonce.errors import ConfigurationError
 from labelonce.images.regions import Region, regions_of, without
+from labelonce.values import check
 
-GROUPS = ("server", "images", "similarity", "thresholds", "marking", "locking", "savings", "serving", "secret", "logs")
+GROUPS = (
+    "server",
+    "images",
+    "similarity",
+    "thresholds",
+    "finding",
+    "marking",
+    "locking",
+    "savings",
+    "serving",
+    "secret",
+    "logs",
+)
 
 
 def setting(
@@ -227,6 +237,15 @@ class Settings:
     )
     metric: str = setting("angular", "similarity", "Annoy's metric.", choices=("angular", "euclidean", "dot"))
 
+    find: str = setting(
+        "wholes",
+        "finding",
+        "wholes: pictures that show about the same as a whole. crops: also crops to half, photos with borders, and "
+        "photos within screenshots and collages. What shows less is skipped for what shows more, never the other way "
+        "round. Takes several times as long.",
+        choices=("wholes", "crops"),
+    )
+
     mark: str = setting(
         "skip", "marking", "skip: mark duplicates as skipped and tag. tags: tag and make the tabs only.",
         choices=("skip", "tags"),
@@ -303,6 +322,11 @@ class Settings:
             check(one, value)
             if one.metadata["kind"] is Path and value is not None:
                 object.__setattr__(self, one.name, Path(value))
+        if self.finds_crops and not (self.verifies and self.chosen_representatives == "cover"):
+            raise ConfigurationError(
+                "find = 'crops' needs pairs that are verified, and representatives that show what they stand for: "
+                "leave --preset recipe, --verify none and --representatives one out."
+            )
 
     @property
     def fetching(self) -> dict[str, Any]:
@@ -336,6 +360,11 @@ class Settings:
         return (self.verify or ("none" if self.preset == "recipe" else "geometry")) == "geometry"
 
     @property
+    def finds_crops(self) -> bool:
+        """Whether parts of pictures are compared too."""
+        return self.find == "crops"
+
+    @property
     def chosen_representatives(self) -> str:
         """How representatives are chosen."""
         return self.representatives or ("one" if self.preset == "recipe" else "cover")
@@ -354,46 +383,6 @@ class Settings:
                 "This user has no home folder, so that there is no place for the store. Name one with --store, or set "
                 "HOME or XDG_CACHE_HOME."
             ) from None
-
-
-def check(one: "Field[Any]", value: Any) -> None:
-    """Check the value of one setting.
-
-    Raises
-    ------
-    ConfigurationError
-        It is of another type, not among the choices, too small, or endless where sums are made of it.
-    """
-    kind: type = one.metadata["kind"]
-    choices, least = one.metadata["choices"], one.metadata["least"]
-    if value is None and one.default is None:
-        return
-    accepted: tuple[type, ...] = {float: (int, float), Path: (str, Path)}.get(kind, (kind,))
-    if one.name == "eps":
-        accepted = (str, int, float)
-    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigurationError(f"{one.name} = {_shown(one, value)}: give {_KINDS[kind]}.")
-    if choices and value not in choices:
-        raise ConfigurationError(f"{one.name} = {value!r}: choose one of {', '.join(choices)}.")
-    if least is not None and not value >= least:
-        raise ConfigurationError(f"{one.name} = {value!r}: give {least:g} or more.")
-    if one.metadata["group"] == "savings" and kind is float and value == math.inf:
-        raise ConfigurationError(f"{one.name} = {value!r}: give a finite number.")
-    if one.name == "eps":
-        similarity_from(str(value))
-    if one.name == "roi":
-        Region.parse(str(value))
-    if one.name == "ignore":
-        regions_of(str(value))
-    if one.name == "allow_host":
-        AllowedHosts.parse(str(value))
-
-
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes", Path: "a file name"}
-
-
-def _shown(one: "Field[Any]", value: Any) -> str:
-    return repr(value) if one.repr else "(not shown)"
 
 
 def environment_variable(name: str) -> str:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.clustering import Preference, represent
+from labelonce.containing import Stands
 from labelonce.neighbours import Pairs
 
 TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
 
-Check = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+Check = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 
 
 def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:
@@ -27,7 +28,8 @@ def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.boo
     preference
         Which nodes stand for others first.
     check
-        Checks the pairs of these numbers, ascending, and says which pass; asked once for each.
+        Checks the pairs of these numbers, ascending, and says which node of each may stand for the other, as `Stands`;
+        asked once for each.
 
     Returns
     -------
@@ -37,17 +39,17 @@ def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.boo
     if preference.standing is None or not preference.standing.any():
         return _settle(pairs, preference, check)
     m, n = len(pairs.left), len(preference.rank)
-    asked, fine = np.zeros(m, bool), np.zeros(m, bool)
+    asked, stands = np.zeros(m, bool), np.zeros(m, np.uint8)
 
-    def once(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def once(numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         fresh = numbers[~asked[numbers]]
         if len(fresh):
-            fine[fresh], asked[fresh] = check(fresh), True
-        return np.asarray(fine[numbers], np.bool_)
+            stands[fresh], asked[fresh] = check(fresh), True
+        return np.asarray(stands[numbers], np.uint8)
 
     needed = _settle(pairs, replace(preference, standing=None), once)
     kept = Pairs(pairs.left[needed], pairs.right[needed], pairs.similarity[needed])
-    chosen = represent(np.zeros(n, np.int64), kept, replace(preference, standing=None), "cover")
+    chosen = represent(np.zeros(n, np.int64), kept, replace(preference, standing=None), "cover", stands[needed])
     stays = preference.kept | preference.standing
     ousted = stays & ~stays[chosen]
     if not ousted.any():
@@ -59,50 +61,53 @@ def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.boo
 def _settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:
     """Check only the pairs that representatives need.
 
-    In rounds: representatives are chosen as if all pairs passed that are not checked yet, and their pairs are
-    checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
+    In rounds: representatives are chosen as if all pairs passed, either way, that are not checked yet, and their pairs
+    are checked. Where all pass, the choice stands: every other node passed against the one that stands for it, and no
     two representatives have a pair that was not rejected. Nodes that lost theirs have their most similar pairs
     checked too, twice as many in each round, so that look-alikes are settled in few rounds. Thousands of frames that
     differ in one place would cost a check for each pair of them: a pair is given up when both its nodes have been
     rejected `TRIES` times.
     """
     m, n = len(pairs.left), len(preference.rank)
-    passed, unknown = np.zeros(m, bool), np.ones(m, bool)
+    unknown, stands = np.ones(m, bool), np.full(m, Stands.EITHER, np.uint8)
     rejections = np.zeros(n, np.int64)
     strength = np.lexsort((np.arange(m), -pairs.similarity))
     active: NDArray[np.bool_] = np.ones(n, np.bool_)
     width = 1
     while active.any():
-        inside = np.flatnonzero((passed | unknown) & active[pairs.left])
-        star = _stars(pairs, inside, preference)
+        inside = np.flatnonzero((stands > 0) & active[pairs.left])
+        star = _stars(pairs, inside, preference, stands)
         wanted = star[unknown[star]]
         if width > 1:
-            lost = _touched(pairs, wanted, n) & ~_touched(pairs, np.flatnonzero(passed), n)
+            lost = _touched(pairs, wanted, n) & ~_touched(pairs, np.flatnonzero((stands > 0) & ~unknown), n)
             most = np.where(lost, np.clip(TRIES - rejections, 1, width), 0)
             wanted = np.union1d(wanted, _strongest(pairs, strength[unknown[strength]], most))
         if not len(wanted):
             break
-        fine = check(wanted)
-        passed[wanted[fine]], unknown[wanted] = True, False
-        failed = wanted[~fine]
+        stands[wanted], unknown[wanted] = check(wanted), False
+        failed = wanted[stands[wanted] == 0]
         for side in (pairs.left, pairs.right):
             np.add.at(rejections, side[failed], 1)
-        unknown &= (rejections[pairs.left] < TRIES) | (rejections[pairs.right] < TRIES)
-        active = _components_of(pairs, np.flatnonzero(passed | unknown), failed, n)
+        given_up = unknown & (rejections[pairs.left] >= TRIES) & (rejections[pairs.right] >= TRIES)
+        unknown[given_up], stands[given_up] = False, Stands.NEITHER
+        active = _components_of(pairs, np.flatnonzero(stands), wanted[stands[wanted] != Stands.EITHER], n)
         width *= 2
     needed = np.zeros(m, bool)
-    needed[_stars(pairs, np.flatnonzero(passed | unknown), preference)] = True
+    needed[_stars(pairs, np.flatnonzero(stands), preference, stands)] = True
     return needed
 
 
-def _stars(pairs: Pairs, numbers: NDArray[np.int64], preference: Preference) -> NDArray[np.int64]:
+def _stars(
+    pairs: Pairs, numbers: NDArray[np.int64], preference: Preference, stands: NDArray[np.uint8]
+) -> NDArray[np.int64]:
     """Those of the pairs that join a node and the representative that it would get."""
     left, right = pairs.left[numbers], pairs.right[numbers]
     nodes, place = np.unique(np.concatenate([left, right]), return_inverse=True)
     local = Pairs(place[: len(left)], place[len(left) :], pairs.similarity[numbers])
-    chosen = represent(np.zeros(len(nodes), np.int64), local, preference.among(nodes), "cover")
-    stands = (chosen[local.left] == local.right) | (chosen[local.right] == local.left)
-    return np.asarray(numbers[stands], np.int64)
+    allowed = stands[numbers] if (stands[numbers] != Stands.EITHER).any() else None
+    chosen = represent(np.zeros(len(nodes), np.int64), local, preference.among(nodes), "cover", allowed)
+    joined = (chosen[local.left] == local.right) | (chosen[local.right] == local.left)
+    return np.asarray(numbers[joined], np.int64)
 
 
 def _touched(pairs: Pairs, numbers: NDArray[np.int64], n: int) -> NDArray[np.bool_]:

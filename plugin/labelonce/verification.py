@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.change import Change, changed_area
+from labelonce.containing import Stands, stands_of
 from labelonce.features import Features
 from labelonce.fine import Difference, differ_clearly, look, rescaled
 from labelonce.geometry import Alignment, Transform, align_corners, align_pixels, fill, inverse
-from labelonce.levels import Rules
+from labelonce.levels import CropRules, Rules
 from labelonce.wording import words_of
 
-VERIFICATION_VERSION = 4  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 5  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
@@ -41,10 +42,11 @@ class Verdict:
         They do.
     reason
         ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
-        each other; ``"embedding"``: without corners, but hardly different at all. Where they do not show the same,
-        what was missing: ``"few corners"``, ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``,
-        ``"changed"``, equal ``"pixels"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte
-        copies and equal pixels are known before, and never get here.
+        each other; ``"part"``: so, but one shows more around the other; ``"embedding"``: without corners, but hardly
+        different at all. Where they do not show the same, what was missing: ``"few corners"``, ``"inliers"``,
+        ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``, ``"changed"``, equal ``"pixels"``, and after the
+        fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal pixels are known before, and
+        never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
@@ -59,6 +61,8 @@ class Verdict:
         Distance of an accepted pair to the threshold that decided: 0 is far from it, 1 at it.
     difference
         What the fine look found; None where it was not asked.
+    stands
+        Of an accepted pair, which picture shows all that the other one does.
     """
 
     accepted: bool
@@ -70,6 +74,7 @@ class Verdict:
     transform: Transform | None = field(default=None, compare=False, repr=False)
     doubt: float = 0.0
     difference: Difference | None = None
+    stands: Stands = Stands.EITHER
 
     def __str__(self) -> str:
         """What a person sees."""
@@ -108,6 +113,8 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
     if _swapped(a, b):
         return _mirrored(verify(b, a, similarity, rules, lambda: _reversed(pictures())), a, b)
     found = propose(a, b, similarity, rules)
+    if found.accepted and isinstance(rules, CropRules):
+        found = replace(found, stands=stands_of(a.small, b.small, found.transform, found.overlap, rules.inside))
     if not found.accepted or (rules.photographs and a.photographic and b.photographic):
         return found
     transform = found.transform
@@ -178,7 +185,8 @@ def _mirrored(found: Verdict, a: Features, b: Features) -> Verdict:
         low, high = corners.min(axis=1), corners.max(axis=1)
         moved = (tuple(map(float, box)) for box in np.concatenate([low, high - low], axis=1))
         difference = replace(difference, boxes=tuple((x, y, width, height) for x, y, width, height in moved))
-    return replace(found, transform=transform, overlap=found.overlap[::-1], difference=difference)
+    overlap, stands = found.overlap[::-1], found.stands.swapped
+    return replace(found, transform=transform, overlap=overlap, difference=difference, stands=stands)
 
 
 def _counted(a: Features, b: Features, shown: tuple[Rgb, Rgb], rules: Rules) -> tuple[Rgb, Rgb] | None:
@@ -217,8 +225,10 @@ def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdi
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
         return plain or Verdict(False, missing, percent, found.inliers, found.overlap, None, found.transform)
-    verdict = _compared(a, b, percent, found, "geometry", rules.change, rules)
-    least = ((rules.inliers, found.inliers), (rules.inlier_share, found.share), (rules.overlap, min(found.overlap)))
+    reason = "geometry" if min(found.overlap) >= rules.overlap else "part"
+    verdict = _compared(a, b, percent, found, reason, rules.change, rules)
+    overlap = rules.overlapping(found.overlap)
+    least = ((rules.inliers, found.inliers), (rules.inlier_share, found.share), overlap)
     return replace(verdict, doubt=max(verdict.doubt, *(_share(*pair) for pair in least)))
 
 
@@ -232,7 +242,8 @@ def _missing(found: Alignment, rules: Rules) -> str | None:
         return "scale"
     if found.turn > rules.turn:
         return "turned"
-    return "overlap" if min(found.overlap) < rules.overlap else None
+    least, share = rules.overlapping(found.overlap)
+    return "overlap" if share < least else None
 
 
 def _by_pixels(a: Features, b: Features, percent: float, rules: Rules) -> Verdict | None:

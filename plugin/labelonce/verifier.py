@@ -4,18 +4,21 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from copy import copy
+from functools import reduce
 from hashlib import sha256
 from itertools import pairwise, repeat
+from operator import and_
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.clustering import Preference
+from labelonce.containing import Stands
 from labelonce.features import FEATURES_VERSION
 from labelonce.fine import Box
 from labelonce.hints import hint_of, packed, unpacked
 from labelonce.judge import NO_FEATURES, Judge
-from labelonce.levels import Rules
+from labelonce.levels import CropRules, Rules
 from labelonce.matching import Matches, Node, Proposals, Told, Why
 from labelonce.moments import Moments, Step
 from labelonce.neighbours import Pairs
@@ -33,7 +36,7 @@ AHEAD = 64  # nodes under way at once
 
 _Boxes = tuple[Box, ...]
 _Said = tuple[bool, str, float]  # of two pictures: accepted, why, and with which doubt
-_Found = list[tuple[int, Why | None, _Boxes, bool]]
+_Found = list[tuple[int, Stands, Why, _Boxes, bool]]
 
 
 class Verifier:
@@ -66,6 +69,7 @@ class Verifier:
         self._store = store
         self._images = images
         self._rules = rules
+        self._directed = isinstance(rules, CropRules)
         self._proven = proven
         self._moments: Moments | None = None
         self._stricter = ""
@@ -108,21 +112,23 @@ class Verifier:
             self._moments = self._moments_of(proposed, nodes, self._proven, progress)
         pairs = proposed.pairs
         found: dict[int, Why] = {}
+        stands = np.zeros(len(pairs.left), np.uint8)
         places: dict[tuple[int, int], _Boxes] = {}
         rejected, only_differing = np.zeros(len(pairs.left), np.bool_), 0
         with progress.stage("Verifying pairs" if told is None else "Asking about scenes", len(pairs.left)) as advance:
             left_over = len(pairs.left)
 
-            def check(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+            def check(numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
                 nonlocal left_over, only_differing
                 asked = numbers
                 if told is not None:
                     found.update((one, told.passed[one]) for one in numbers.tolist() if one in told.passed)
+                    stands[[one for one in numbers.tolist() if one in found]] = Stands.EITHER
                     asked = numbers[[not told.rejected[one] and one not in found for one in numbers.tolist()]]
                 for part in self._by_node(proposed, nodes, asked):
-                    for number, why, boxes, differs in part:
-                        if why is not None:
-                            found[number] = why
+                    for number, may, why, boxes, differs in part:
+                        if may:
+                            found[number], stands[number] = why, may
                             continue
                         rejected[number] = not differs
                         only_differing += differs
@@ -130,14 +136,15 @@ class Verifier:
                             places[int(pairs.left[number]), int(pairs.right[number])] = boxes
                     advance(len(part))
                     left_over -= len(part)
-                return np.array([number in found for number in numbers.tolist()], bool)
+                return stands[numbers]
 
-            passed = check(np.arange(len(pairs.left))) if every else settle(pairs, preference, check)
+            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check)
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
         reasons, doubts = tuple(reason for reason, _ in whys), tuple(doubt for _, doubt in whys)
-        return Matches(kept, reasons, doubts, hint_of(places, kept), Told(found, rejected, only_differing))
+        verdicts, directed = Told(found, rejected, only_differing), stands[passed] if self._directed else None
+        return Matches(kept, reasons, doubts, hint_of(places, kept), verdicts, directed)
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
         """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
@@ -193,7 +200,7 @@ class Verifier:
                 yield ahead.popleft().result()
 
     def _one_node(self, proposed: Proposals, nodes: Sequence[Node], numbers: NDArray[np.int64]) -> _Found:
-        """Why some pairs with one left node pass; None where they do not.
+        """Whether and why some pairs with one left node pass.
 
         With where they differ, for those that only the fine look rejects, and whether a difference is all that tells
         them apart.
@@ -209,20 +216,23 @@ class Verifier:
                 known[key, a] = self._store.verdicts(a, key)
             return known.get((key, a), {})
 
-        def verdict(one: int, other: int, view: str) -> tuple[bool, Why, _Boxes]:
+        def verdict(one: int, other: int, view: str) -> tuple[Stands, Why, _Boxes]:
             a, b = self._images.records[one].pixels, self._images.records[other].pixels
             if a == b and not view:
-                return True, ("same pixels", 0.0), ()
-            if not view:
-                a, b = min(a, b), max(a, b)
+                return Stands.EITHER, ("same pixels", 0.0), ()
+            swapped = not view and b < a
+            if swapped:
+                a, b = b, a
             key = f"{self._key} {view}"
             if (key, a) not in known:
                 known[key, a] = self._store.verdicts(a, key)
                 differences[key, a] = self._store.differences(a, key)
             if b not in known[key, a]:
-                found = self._as_before(one, other, view, before(a, view).get(b)) or self._decide(one, other, view)
+                found = self._as_before(one, other, view, before(a, view).get(b)) or self._decide(
+                    one, other, view, swapped=swapped
+                )
                 if found is None:  # it cannot be had any more: in doubt, both are kept
-                    return False, (NO_FEATURES, None), ()
+                    return Stands.NEITHER, (NO_FEATURES, None), ()
                 said, boxes = found
                 known[key, a][b] = said
                 fresh.setdefault(key, []).append((a, b, *said))
@@ -233,21 +243,21 @@ class Verifier:
             if not accepted and self._moments is not None and not view:
                 evidence = self._moments.evidence(one, other)
                 if evidence is not None:
-                    return True, (str(evidence), None), ()
-            return accepted, (why, doubt), unpacked(differences[key, a].get(b, "[]"))
+                    return Stands.EITHER, (str(evidence), None), ()
+            stands, why = self._told(accepted, why)
+            boxes = unpacked(differences[key, a].get(b, "[]"))
+            return stands.swapped if swapped else stands, (why, doubt), boxes
 
         found_of: _Found = []
         for number in numbers.tolist():
             left, right = nodes[int(proposed.pairs.left[number])], nodes[int(proposed.pairs.right[number])]
             view = proposed.views.get(number, "")
             verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
-            if all(accepted for accepted, _, _ in verdicts):
-                found_of.append((number, _joined([why for _, why, _ in verdicts]), (), False))
-                continue
-            boxes = [boxes for accepted, _, boxes in verdicts if not accepted]
-            all_boxes = tuple(box for some in boxes for box in some) if all(boxes) else ()
-            differs = all(only_differs(_bare(why[0], view)) for accepted, why, _ in verdicts if not accepted)
-            found_of.append((number, None, all_boxes, differs))
+            stands = reduce(and_, (may for may, _, _ in verdicts))
+            rejected = [(why, boxes) for may, why, boxes in verdicts if not may]
+            all_boxes = tuple(box for _, some in rejected for box in some) if all(some for _, some in rejected) else ()
+            differs = bool(rejected) and all(only_differs(_bare(why[0], view)) for why, _ in rejected)
+            found_of.append((number, stands, _joined([why for _, why, _ in verdicts]), all_boxes, differs))
         for key, rows in fresh.items():
             self._store.put_verdicts(key, rows)
         for key, places in differing.items():
@@ -261,12 +271,21 @@ class Verifier:
         same = said[0] or not only_differs(_bare(said[1], view)) or not self._judge.photographic(one, other)
         return (said, ()) if same else None
 
-    def _decide(self, one: int, other: int, view: str) -> tuple[_Said, _Boxes] | None:
+    def _decide(self, one: int, other: int, view: str, *, swapped: bool) -> tuple[_Said, _Boxes] | None:
         found = self._judge.verdict(one, other, view, self._rules)
         if found.reason in (NO_FEATURES, NO_PICTURES):
             return None
         boxes = found.difference.boxes if found.difference and not (found.accepted or view) else ()
-        return (found.accepted, f"{view}: {found}" if view else str(found), found.doubt), boxes
+        said = f"{view}: {found}" if view else str(found)
+        if self._directed:  # of the pair in the order in which it is remembered
+            said = f"{found.stands.swapped if swapped else found.stands:d}{said}"
+        return (found.accepted, said, found.doubt), boxes
+
+    def _told(self, accepted: bool, why: str) -> tuple[Stands, str]:
+        """Who may stand for whom, and why, by what is remembered of a pair."""
+        if not self._directed:
+            return Stands.EITHER if accepted else Stands.NEITHER, why
+        return Stands(int(why[0])) if accepted else Stands.NEITHER, why[1:]
 
 
 def _hash(text: str) -> str:

@@ -43,7 +43,9 @@ def words_of(
         return f"{what} {places(difference.boxes)}".strip()
     moved = difference is None and change is not None and change.area > SAME
     said = ["the same view; something in it moved" if moved else "the same picture"]
-    if reason == "geometry" and min(overlap) < CROPPED:
+    if reason == "part":
+        said.append("but one shows more around it")
+    elif reason == "geometry" and min(overlap) < CROPPED:
         said.append("cropped")
     if transform is not None and (turn := turn_of(transform)) > TURNED:
         said.append(f"turned by {turn:.0f}°")

@@ -23,7 +23,7 @@ STDOUT = Path("-")
 
 @click.command()
 @click.argument("folder", metavar="[PATH]", required=False, type=click.Path(path_type=Path))
-@with_settings("server", "images", "similarity", "thresholds")
+@with_settings("server", "images", "similarity", "thresholds", "finding")
 @click.option(
     "--csv",
     "table",

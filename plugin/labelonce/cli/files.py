@@ -51,7 +51,7 @@ class _Compared:
     "--out", required=True, type=click.Path(path_type=Path), help="A new folder for the clusters, outside of DIR."
 )
 @click.option("--mode", type=click.Choice(tuple(DONE)), default="copy", show_default=True, help="How images get there.")
-@with_settings("images", "similarity", "thresholds")
+@with_settings("images", "similarity", "thresholds", "finding")
 @dry
 @sure
 @as_json
@@ -101,7 +101,7 @@ def group(folder: Path, out: Path, mode: str, dry_run: bool, yes: bool, json_out
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@with_settings("images", "similarity", "thresholds")
+@with_settings("images", "similarity", "thresholds", "finding")
 @in_trash
 @click.option("--delete", is_flag=True, help="Delete the duplicates for good, after asking once more.")
 @dry

@@ -12,7 +12,7 @@ from labelonce.progress import visible_progress
 
 @click.command()
 @click.argument("folder", metavar="PATH", type=click.Path(path_type=Path))
-@with_settings("images", "similarity", "thresholds", "savings")
+@with_settings("images", "similarity", "thresholds", "finding", "savings")
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path, dir_okay=False),

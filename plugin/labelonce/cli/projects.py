@@ -45,7 +45,7 @@ def doctor(json_output: bool, **values: Any) -> None:
 
 
 @click.command()
-@with_settings("server", "images", "similarity", "thresholds", "savings")
+@with_settings("server", "images", "similarity", "thresholds", "finding", "savings")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to save the plan.")
 @as_json
 def plan(output: Path | None, json_output: bool, **values: Any) -> None:
@@ -100,7 +100,7 @@ def apply(plan_file: Path, json_output: bool, **values: Any) -> None:
 
 
 @click.command()
-@with_settings("server", "images", "similarity", "thresholds", "marking", "locking", "savings")
+@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking", "savings")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan here too.")
 @as_json
 def run(output: Path | None, json_output: bool, **values: Any) -> None:

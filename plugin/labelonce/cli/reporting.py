@@ -28,7 +28,7 @@ def _file(name: str, text: str) -> Callable[[F], F]:
 
 @click.command()
 @click.argument("subject", metavar="[PLAN|FOLDER]", required=False, type=click.Path(path_type=Path))
-@with_settings("server", "images", "similarity", "thresholds", "savings")
+@with_settings("server", "images", "similarity", "thresholds", "finding", "savings")
 @_file("--html", "Write a page with figures and pictures that opens without internet.")
 @_file("--csv", "Write every representative and every duplicate as a table.")
 @click.option("--markdown", is_flag=True, help="Print a summary for pull requests and chats.")

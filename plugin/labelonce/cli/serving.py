@@ -24,7 +24,16 @@ from labelonce.progress import visible_progress
     help="Number of a project; give it once for each project.",
 )
 @with_settings(
-    "server", "images", "similarity", "thresholds", "marking", "locking", "serving", "secret", without=("project",)
+    "server",
+    "images",
+    "similarity",
+    "thresholds",
+    "finding",
+    "marking",
+    "locking",
+    "serving",
+    "secret",
+    without=("project",),
 )
 def serve(projects: tuple[int, ...], **values: Any) -> None:
     """Receive Label Studio's webhooks, and sync each project when something has changed in it.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@with_settings("server", "images", "similarity", "thresholds", "marking", "locking")
+@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
 @click.option(
     "--watch", type=click.FloatRange(min=1), metavar="SECONDS", help="Go on, and look again after so many seconds."
 )
@@ -68,7 +68,7 @@ def keep(tasks: tuple[int, ...], json_output: bool, **values: Any) -> None:
 @click.command()
 @click.argument("one", type=click.IntRange(min=1), metavar="A")
 @click.argument("other", type=click.IntRange(min=1), metavar="B")
-@with_settings("server", "images", "similarity", "thresholds", "marking", "locking")
+@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
 @as_json
 def distinct(one: int, other: int, json_output: bool, **values: Any) -> None:
     """Say that two tasks show different things; neither will stand for the other again.
@@ -119,7 +119,7 @@ def same(one: int, other: int, json_output: bool, **values: Any) -> None:
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@with_settings("server", "images", "similarity", "thresholds", "marking", "locking")
+@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
 @click.option("--with-duplicates", is_flag=True, help="Import duplicates too, skipped and tagged.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
 @as_json

@@ -19,6 +19,11 @@ HUE = 14.0  # levels of a or b of Lab that are another colour
 SHADE = 26.0  # levels of L of Lab that are another shade
 OWN_SHADE = 12.0  # the same where the light is not corrected: greyscale copies, pictures of one tone
 ALIKE = 7.0  # levels of every channel up to which neither can be: 8 make 15 levels of a or b, of any colour
+STRONG = 10.0  # levels of chroma of Lab from which on a colour counts
+DARK = 20.0  # levels of L of Lab below which saturation is noise
+MOSTLY = 0.2  # share of the picture that a colour has to have, for a thing on plain ground has it alone
+UNEVEN = 0.3  # deviation of the saturation over its mean: one thing in one colour has less
+SAME_LUMA = 4.0  # levels by which the luma of a grey copy differs at most; JPEG leaves 2
 MONOCHROME = 4.0  # levels of a or b up to which a picture is without colour
 THIN = 3  # pixels: what is thinner is an edge that lies beside its counterpart
 _SAMPLES, _ROUNDS = 2000, 3
@@ -44,7 +49,8 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     """Find the regions of another colour of two pictures on one grid and in one light.
 
     A greyscale copy has the shades of the coloured picture, in its own light: nothing else is asked of its colours,
-    unless the coloured picture has one colour only, which may be what tells it from the grey one.
+    unless the coloured picture has one colour only, which may be what tells it from the grey one. It is not where that
+    colour is here strong and there faint, as in a sunset, and the luma is the very same.
 
     Parameters
     ----------
@@ -72,7 +78,8 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     if gray_a != gray_b:
         first, second = (_soft(rgb, factor) for rgb in own)
         shade, most = cv2.absdiff(*(_lab(_without_colour(rgb))[..., 0] for rgb in (first, second))), OWN_SHADE
-        if _colourful(_lab(second if gray_a else first), seen):
+        coloured = _lab(second if gray_a else first)
+        if _colourful(coloured, seen) or (_of_one_luma(first, second, seen) and _uneven(coloured, seen)):
             hue = np.zeros_like(hue)
     differs = np.asarray(((hue > HUE) | (shade > most)) & seen, np.uint8)
     differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8)), np.uint8)
@@ -111,12 +118,27 @@ def _monochrome(lab: Rgb, mask: Mask) -> bool:
 def _colourful(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
     """Whether there are colours on both sides of grey, or several: then a grey copy has lost them all."""
     chroma = lab[..., 1:][seen].astype(np.float32) - 128
-    strong = chroma[np.hypot(*chroma.T) > 10]
+    strong = chroma[np.hypot(*chroma.T) > STRONG]
     if len(strong) < 0.02 * len(chroma):
         return True  # next to nothing to lose
     sector = np.bincount((np.degrees(np.arctan2(*strong.T)) // 30).astype(int) % 12, minlength=12) / len(strong)
     main = int(sector.argmax())
     return float(sector[[(main + step) % 12 for step in range(2, 11)]].sum()) > 0.1
+
+
+def _of_one_luma(a: Plane, b: Plane, seen: NDArray[np.bool_]) -> bool:
+    luma = cv2.absdiff(*(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) for rgb in (a, b)))
+    return float(luma[seen].max()) <= SAME_LUMA
+
+
+def _uneven(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
+    """Whether the colours are of several saturations, as no single thing is in any shade: a grey copy lost them."""
+    pixels = lab[seen].astype(np.float32)
+    chroma = np.hypot(*(pixels[:, 1:] - 128).T)
+    strong = chroma > STRONG
+    saturation = chroma[strong] / np.maximum(pixels[strong, 0], DARK)
+    enough = len(saturation) >= MOSTLY * len(chroma)
+    return enough and float(saturation.std()) > UNEVEN * float(saturation.mean())
 
 
 def _tinted(source: Plane, target: Plane, seen: NDArray[np.bool_]) -> Plane:

@@ -53,7 +53,7 @@ def decide(
 def whole(waiting: int, tasks: int, settings: Settings) -> bool:
     """Whether everything is decided anew: most of it waits, or the method does not go by neighbours alone."""
     by_all = settings.min_samples > 2 or settings.chosen_representatives != "cover" or settings.roi_from_predictions
-    return by_all or 2 * waiting > tasks
+    return by_all or settings.finds_crops or 2 * waiting > tasks
 
 
 def compare_new(
