@@ -17,12 +17,13 @@ from labelonce.geometry import Alignment, Transform, align_corners, align_pixels
 from labelonce.levels import Rules
 from labelonce.wording import words_of
 
-VERIFICATION_VERSION = 4  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 6  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
 UNLIKE = 0.95  # agreement below which thumbnails may tell pictures apart: a third of such pairs, and few others
 LARGE = 500  # pixels, long side of pictures for which that is always tried first: a fine look costs ten times as much
+MANY_INLIERS, MOST = 40, 0.7  # inliers and their share that prove one view, whatever moved in it
 
 
 NO_PICTURES = "no pictures"
@@ -95,7 +96,8 @@ class Verdict:
 def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: Pictures) -> Verdict:
     """Decide whether two pictures show the same: by their thumbnails, and then by a fine look.
 
-    Nothing is taken for the same on the evidence of thumbnails, but for photographs where the rules say so.
+    Nothing is taken for the same on the evidence of thumbnails, but for photographs where the rules say so. In other
+    pictures nothing may have moved then either.
 
     Parameters
     ----------
@@ -108,8 +110,13 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
     if _swapped(a, b):
         return _mirrored(verify(b, a, similarity, rules, lambda: _reversed(pictures())), a, b)
     found = propose(a, b, similarity, rules)
-    if not found.accepted or (rules.photographs and a.photographic and b.photographic):
+    if not found.accepted:
         return found
+    if rules.photographs:
+        if a.photographic and b.photographic:
+            return found
+        if found.change is not None and found.change.area > rules.plain_change:
+            return replace(found, accepted=False, reason="changed")
     transform = found.transform
     if transform is None:
         return replace(found, accepted=False, reason=NO_PICTURES)
@@ -217,7 +224,8 @@ def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdi
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
         return plain or Verdict(False, missing, percent, found.inliers, found.overlap, None, found.transform)
-    verdict = _compared(a, b, percent, found, "geometry", rules.change, rules)
+    certain = found.inliers >= MANY_INLIERS and found.share >= MOST
+    verdict = _compared(a, b, percent, found, "geometry", rules.proven_change if certain else rules.change, rules)
     least = ((rules.inliers, found.inliers), (rules.inlier_share, found.share), (rules.overlap, min(found.overlap)))
     return replace(verdict, doubt=max(verdict.doubt, *(_share(*pair) for pair in least)))
 

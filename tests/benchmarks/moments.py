@@ -25,10 +25,10 @@ import numpy as np
 
 from labelonce.change import NEAR_AREA
 from labelonce.clustering import NOISE, Preference, represent
-from labelonce.features import Features
+from labelonce.judge import Judge
 from labelonce.levels import NEAR, rules_from
 from labelonce.matching import collapse, propose
-from labelonce.moments import Moments, Step, step_of
+from labelonce.moments import Moments, Step
 from labelonce.neighbours import Pairs
 from labelonce.pipeline import search_of, workshop
 from labelonce.progress import Progress
@@ -63,10 +63,9 @@ def measured(folder: Path, store: Path) -> Measured:
         nodes = collapse([task for task in tasks if task.id in images.rows], images)
         pairs = propose(nodes, images, shop.threshold, search_of(settings)).pairs
         near = rules_from(settings, NEAR, similarity=shop.rules.similarity, strict=shop.rules.plain_similarity)
-        features = [Features.from_bytes(shop.reader.features(images, node.rows[0]) or b"") for node in nodes]
-        steps = {}
-        for a, b, cosine in zip(*(part.tolist() for part in (pairs.left, pairs.right, pairs.similarity)), strict=True):
-            found = step_of(features[a], features[b], cosine, near, shop.rules)
+        judge, steps = Judge(shop.reader, images), {}
+        for a, b in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+            found = judge.step(nodes[a].rows[0], nodes[b].rows[0], near, shop.rules)
             if found is not None:
                 steps[a, b] = found
         records = [images.records[node.rows[0]] for node in nodes]
