@@ -87,7 +87,12 @@ def kept(count: int, joined: Iterable[tuple[int, int]]) -> int:
 def proven(found: Measured) -> set[tuple[int, int]]:
     """Pairs that are joined: near, or one moment."""
     moments = Moments(found.stamps, found.steps)
-    return {pair for pair in found.steps if found.steps[pair].change <= NEAR_AREA or moments.evidence(*pair)}
+    return {pair for pair, step in found.steps.items() if _near(step) or moments.evidence(*pair)}
+
+
+def _near(step: Step) -> bool:
+    """Whether near joins the pictures too."""
+    return step.change <= NEAR_AREA and not step.apart
 
 
 def in_order(found: Measured, groups: Sequence[str]) -> Measured:
@@ -124,7 +129,7 @@ def wrong(found: Measured, joined: Iterable[tuple[int, int]], truth: Callable[[s
     return sum(
         told[a][0] != told[b][0] and not (told[a][1] and told[a][1] == told[b][1])
         for a, b in joined
-        if found.steps[a, b].change > NEAR_AREA
+        if not _near(found.steps[a, b])
     )
 
 
@@ -141,7 +146,7 @@ def films(truth: Path, store: Path) -> None:
         numbers = [n for n, one in enumerate(groups) if parity is None or int(one[-1]) % 2 == parity]
         part, mine = found.among(numbers), [groups[number] for number in numbers]
         count = len(numbers)
-        near = {pair for pair, step in part.steps.items() if step.change <= NEAR_AREA}
+        near = {pair for pair, step in part.steps.items() if _near(step)}
         looks, named = proven(part), proven(in_order(part, mine))
         faults = wrong(part, looks | named, lambda name: group[Path(name).name])
         figures = count, len(set(mine)), *(kept(count, joined) for joined in (near, looks, named, part.steps)), faults
@@ -174,7 +179,7 @@ def cut(paths: Sequence[Path], every: int, store: Path) -> None:
                 number += 1
             found = measured(Path(folder), store)
         count = len(found.names)
-        near = {pair for pair, step in found.steps.items() if step.change <= NEAR_AREA}
+        near = {pair for pair, step in found.steps.items() if _near(step)}
         looks = proven(replace(found, stamps=[replace(stamp, number=None) for stamp in found.stamps]))
         figures = (kept(count, joined) for joined in (near, looks, proven(found), found.steps))
         shown = "".join(str(one).rjust(width) for one, width in zip(figures, (6, 7, 7, 7), strict=True))
