@@ -36,6 +36,21 @@ def test_nothing_is_skipped_wrongly_and_copies_are_found(name, tmp_path):
         assert found.missed <= 0.03 * found.copies, (level, found.beside)
 
 
+@pytest.mark.skipif(not FAMILIES.is_dir(), reason="the families (../shared/data/families) are not on this machine")
+@pytest.mark.parametrize("name", ["faces", "products", "plates", "spectrograms", "xrays"])
+def test_at_scene_they_are_told_apart_too(name, tmp_path):
+    found = decided(FAMILIES / name, tmp_path / "store.sqlite3", "scene")
+    assert (found.mistaken, found.lost) == ((), 0)
+
+
+@pytest.mark.parametrize("name", ["faces-64", "chess", "circuit-board-traces", "fabric", "keyboards"])
+def test_what_is_drawn_like_a_photograph_is_looked_at_closely_at_scene(name, tmp_path):
+    registry.write_family(name, "report", 4, tmp_path / "images")
+    found = decided(tmp_path / "images", tmp_path / "store.sqlite3", "scene")
+    assert (found.mistaken, found.lost) == ((), 0)
+    assert found.missed < found.copies
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -170,7 +170,11 @@ def test_boxes_lie_in_the_first_picture_whichever_is_finer(change, scale):
 
 @pytest.mark.parametrize(
     ("size", "edit"),
-    [*((size, edit) for size in (28, 18) for edit in ("equal", "JPEG 60", "brighter")), (12, "equal"), (12, "brighter")],
+    [
+        *((size, edit) for size in (28, 18) for edit in ("equal", "JPEG 60", "brighter")),
+        (12, "equal"),
+        (12, "brighter"),
+    ],
 )
 def test_another_digit_is_seen(size, edit):
     pages = [page(f"10{digit}4", size) for digit in range(10)]

@@ -28,6 +28,7 @@ from labelonce.progress import Progress
 from labelonce.settings import Settings
 from labelonce.sources.folder import FolderSource
 from labelonce.verification import verify
+from pictures import texture
 
 AS_IT_LIES = np.eye(2, 3)
 CLOCK = "0,0,34,12"
@@ -239,7 +240,7 @@ def test_overlays_tell_other_pictures_apart_in_any_case(photograph: bool) -> Non
     for row in range(30, 340, 26):
         text = f"line {row * 7919 % 1000} of a page"
         cv2.putText(drawing, text, (20, row), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
-    shown = scene(4) if photograph else drawing
+    shown = np.array(texture(4, (480, 360))) if photograph else drawing
     stamped = shown.copy()
     cv2.putText(stamped, "2024-05-17", (300, 345), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 120, 0), 1, cv2.LINE_AA)
     a, b = extract(picture(shown)), extract(picture(stamped))

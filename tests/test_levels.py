@@ -53,6 +53,8 @@ def test_nobody_chooses_equal_pixels():
 def test_levels_ask_for_more_the_more_is_labelled():
     copies, near, scene = (LEVELS[name] for name in ("copies", "near", "scene"))
     assert copies.change < near.change < scene.change
+    assert (copies.proven_change, near.proven_change) == (copies.change, near.change)
+    assert scene.change < scene.proven_change < 0.99
     assert copies.inlier_share > near.inlier_share >= scene.inlier_share
     assert copies.agreement > near.agreement >= scene.agreement
 
@@ -73,4 +75,5 @@ def test_thresholds_can_be_set_one_by_one():
         for (name, value), (rule, wanted) in zip(given.items(), expected.items(), strict=True):
             rules = rules_from(Settings(**{name: value}), level, **embedder)
             assert getattr(rules, rule) == pytest.approx(wanted)
-            assert rules == replace(unchanged, **{rule: getattr(rules, rule)})
+            also = {"proven_change": rules.change} if rule == "change" else {}
+            assert rules == replace(unchanged, **{rule: getattr(rules, rule)}, **also)

@@ -63,6 +63,22 @@ def test_times_are_not_enough():
     assert not joined([*taken(1.0), *taken(1.4, camera="Nikon D5")], {(0, 1): GOOD})
 
 
+def test_what_is_told_apart_by_something_small_is_not_proven_by_times():
+    apart = replace(GOOD, change=0.0, apart=True)
+    assert not joined(taken(1.0, 1.4), {(0, 1): apart})
+    assert not joined(named("a_{}.jpg", 12), dict.fromkeys(combinations(range(12), 2), apart))
+    assert not joined(nowhere(12), dict.fromkeys(combinations(range(12), 2), apart))
+
+
+def test_frames_of_a_film_in_which_something_small_moves():
+    weak = replace(GOOD, corners=50, share=0.7)
+    steps = {
+        pair: replace(step, change=0.01, apart=True) if pair[1] - pair[0] == 1 else step
+        for pair, step in film(20, like=weak).items()
+    }
+    assert joined(named("f_{}.jpg", 20), steps).keys() == steps.keys()
+
+
 def test_times_in_names_are_of_one_clock_if_the_rest_is_equal():
     names = ("PXL_20240601_151241123.jpg", "PXL_20240601_151241623.jpg", "IMG_20240601_151241123.jpg")
     steps = dict.fromkeys([(0, 1), (0, 2), (1, 2)], GOOD)
@@ -228,15 +244,16 @@ def test_a_step_is_what_scene_joins():
     assert step_between(one, third, 0.9, near, scene) is None
     small = step_between(one, one, 1.0, near, scene)
     assert small.change == 0
-    assert step_between(one, one, 1.0, replace(near, overlap=1.1, similarity=1.1, plain_similarity=1.1), scene) is None
+    assert not small.apart
+    assert step_between(one, one, 1.0, replace(near, overlap=1.1, similarity=1.1, plain_similarity=1.1), scene).apart
 
 
-def test_something_small_that_near_tells_apart_is_no_step():
+def test_something_small_that_near_tells_apart_is_a_step_apart():
     image = texture(1, (1200, 900))
     marked = image.copy()
     marked.paste((250, 250, 20), (900, 600, 924, 624))
     (one, _), (other, _) = seen(image), seen(marked)
     pictures = np.asarray(image), np.asarray(marked)
     near, scene = LEVELS[NEAR], LEVELS[SCENE]
-    assert step_of(one, other, 0.9, near, scene, lambda: pictures) is None
-    assert step_of(one, other, 0.9, near, scene, lambda: (pictures[0], pictures[0])) is not None
+    assert step_of(one, other, 0.9, near, scene, lambda: pictures).apart
+    assert not step_of(one, other, 0.9, near, scene, lambda: (pictures[0], pictures[0])).apart

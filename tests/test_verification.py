@@ -288,3 +288,30 @@ def corners_asked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 
     monkeypatch.setattr(geometry, "_matches", listening)
     return asked
+
+
+def test_only_in_photographs_something_may_have_moved_at_scene() -> None:
+    drawing = Image.new("RGB", (400, 300), "white")
+    draw = ImageDraw.Draw(drawing)
+    chance = random.Random(4)
+    for _ in range(60):
+        x, y = chance.randrange(380), chance.randrange(280)
+        draw.rectangle((x, y, x + chance.randrange(4, 30), y + chance.randrange(4, 30)), outline="black", width=2)
+    for image, photograph in ((drawing, False), (texture(3), True)):
+        one, other = shown(image), shown(with_object(image, (150, 100)))
+        assert one.features.photographic == other.features.photographic == photograph
+        found = judged(one, other, 0.9, SCENE)
+        assert found.change is not None
+        assert found.change.area > SCENE.plain_change
+        assert found.accepted == photograph
+        assert photograph or found.reason == "changed"
+
+
+def test_nearly_all_may_change_where_many_corners_prove_the_view() -> None:
+    one, other = (features(image) for image in (texture(2), with_object(texture(2), (100, 60), 180)))
+    found = propose(one, other, 0.8, SCENE)
+    assert found.accepted
+    assert found.change is not None
+    limit = found.change.area / 2
+    assert propose(one, other, 0.8, replace(SCENE, change=limit)).accepted
+    assert propose(one, other, 0.8, replace(SCENE, proven_change=limit)).reason == "changed"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from labelonce.images.decoding import Picture
 from labelonce.images.ignoring import counted
 from labelonce.images.regions import Region
+from labelonce.photographs import is_photograph
 
 FEATURES_VERSION = 3  # part of the store's key: raise it when `extract` changes
 
@@ -20,11 +21,6 @@ QUALITY = 90  # of the thumbnail's JPEG: corners and changes are found as in the
 POINTS = 500
 FAST_THRESHOLD = 7  # grey levels; OpenCV's default of 20 finds too few corners in soft pictures
 SCALES, STEP = 5, 1.3  # of the pyramid: cheaper than OpenCV's 8 steps of 1.2, and finds as much
-
-PLAIN_VARIANCE = 2.0  # squared grey levels in 3 x 3 pixels of the small picture: paper, paint, what a program drew
-PLAIN_SHARE = 0.6  # of a picture: more than that is plain in few photographs and in most drawings
-COLOURED = 8  # levels between the strongest and the weakest channel
-COLOURED_SHARE = 0.45
 
 _HEADER = struct.Struct("<4s2H?")
 _MAGIC, _END = b"LOF3", b"\xff\xd9"  # what a JPEG ends with
@@ -109,19 +105,8 @@ class Features:
 
     @cached_property
     def photographic(self) -> bool:
-        """Whether it looks like a photograph: little of it is perfectly plain, and more than a trace is coloured.
-
-        Drawings, screens, pages, scans and radiographs are not; neither are photographs without colour and tiny ones,
-        for which nobody can tell.
-        """
-        if self._tiny:
-            return False
-        gray = cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        mean = cv2.blur(gray, (3, 3))
-        plain = cv2.blur(gray * gray, (3, 3)) - mean * mean < PLAIN_VARIANCE
-        red, green, blue = cv2.split(self.small)
-        colour = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
-        return bool(plain.mean() < PLAIN_SHARE and (colour > COLOURED).mean() > COLOURED_SHARE)
+        """Whether it looks like a photograph or a frame of a film; tiny pictures do not, for nobody can tell."""
+        return not self._tiny and is_photograph(self.small)
 
     @cached_property
     def corners(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

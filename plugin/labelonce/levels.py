@@ -36,6 +36,8 @@ class Rules:
         Least share of each picture, 0 to 1, that lies inside the other: more than half; .65 loses next frames.
     change
         Largest connected area that may differ after alignment, as a share of the overlap, 0 to 1.
+    proven_change
+        `change` where many corners prove the view: nearly all of it, in unsteady light, but never all.
     agreement
         Least agreement of the aligned pictures as a whole.
     similarity
@@ -44,9 +46,8 @@ class Rules:
     plain_similarity
         Least cosine similarity of the embeddings of pictures that have too few corners to be aligned by them.
     plain_change
-        `change` for pictures whose corners do not speak for them, whatever the level.
-    weight
-        Least product of inliers, their share, agreement and similarity: few corners have to be borne out by the rest.
+        `change` for pictures whose corners do not speak for them, whatever the level, and for others than photographs
+        where only these may differ.
     turn
         Largest angle, degrees, by which one picture may be turned against the other.
     photographs
@@ -62,11 +63,11 @@ class Rules:
     scale: float = 2.5
     overlap: float = 0.55
     change: float = NEAR_AREA
+    proven_change: float = NEAR_AREA
     agreement: float = 0.3
     similarity: float = 0.75
     plain_similarity: float = 0.9
     plain_change: float = NEAR_AREA
-    weight: float = 0.0
     turn: float = 15.0
     photographs: bool = False
     equal: bool = False
@@ -111,9 +112,9 @@ class CropRules(Rules):
 
 COPIES, NEAR, SCENE = "copies", "near", "scene"
 LEVELS = {
-    COPIES: Rules(inlier_share=0.5, change=0.008, agreement=0.8),
+    COPIES: Rules(inlier_share=0.5, change=0.008, proven_change=0.008, agreement=0.8),
     NEAR: Rules(),
-    SCENE: Rules(change=0.6, weight=5.0, photographs=True),
+    SCENE: Rules(change=0.6, proven_change=0.95, photographs=True),
 }
 EQUAL = "equal"  # what projects ask for that compare pictures with each other; nobody chooses it
 _ALL = {EQUAL: Rules(equal=True), **LEVELS}
@@ -207,6 +208,7 @@ def rules_from(settings: Settings, level: str, *, similarity: float, strict: flo
         scale=rules.scale if settings.max_scale is None else settings.max_scale,
         overlap=share(settings.min_overlap, rules.overlap),
         change=share(settings.max_change, rules.change),
+        proven_change=share(settings.max_change, rules.proven_change),
         agreement=rules.agreement if settings.min_agreement is None else settings.min_agreement,
         plain_similarity=share(settings.strict, rules.plain_similarity),
         photographs=rules.photographs or settings.overlays == "ignore",

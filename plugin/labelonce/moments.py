@@ -3,7 +3,7 @@
 Looks alone do not prove it: two radiographs are one view to every measure of alikeness, and neither are numbers, for
 data sets are numbered too. What proves it, each together with the pictures themselves:
 
-- Times: one camera took both within seconds, and little differs.
+- Times: one camera took both within seconds, and little differs; not so little that it may be another mark or text.
 - Sequences: where names are numbered, change grows along the numbers, as it does in films. Of any three pictures in a
   row the outer two differ most; in a numbered data set that is so for one of three rows, as the three are exchangeable.
   How many of a folder's rows are so is a binomial test that needs no threshold of alikeness.
@@ -38,7 +38,7 @@ IN_ROW = 2  # usual distances of a sequence's numbers: one frame may be missing
 CHANCE = 1 / 3  # that of three exchangeable pictures a certain two differ most
 PROVEN = 1e-4  # probability that a folder of exchangeable pictures looks so much like films
 AROUND = 4  # rows before and behind a pair that have to agree with it: films and other pictures may lie in one folder
-LIKELY = 0.12  # the same probability for those few
+LIKELY = 0.26  # the same probability for those few
 
 CHAIN = 4  # pictures; three that are alike are common among look-alikes
 DRIFT = 0.1  # share of the area that some two of a chain differ by
@@ -58,22 +58,25 @@ class Step:
         How many of them agree on the alignment.
     share
         Theirs among the corners that look alike, 0 to 1.
+    apart
+        Whether `near` tells them apart although hardly any area changed: another text or defect, or a small movement.
     """
 
     change: float
     agreement: float
     corners: int
     share: float
+    apart: bool = False
 
     def __str__(self) -> str:
         """All of it, so that `parse` reads the same."""
-        return f"{self.change!r} {self.agreement!r} {self.corners} {self.share!r}"
+        return f"{self.change!r} {self.agreement!r} {self.corners} {self.share!r} {self.apart:d}"
 
     @classmethod
     def parse(cls, text: str) -> "Step":
         """Read what `str` wrote."""
-        change, agreement, corners, share = text.split()
-        return cls(float(change), float(agreement), int(corners), float(share))
+        change, agreement, corners, share, apart = text.split()
+        return cls(float(change), float(agreement), int(corners), float(share), apart == "1")
 
     def within(self, limits: "Step") -> bool:
         """Whether it is no larger than another one, and its corners prove as much."""
@@ -127,7 +130,11 @@ class Moments:
     def __init__(self, stamps: Sequence[Stamp], steps: Steps) -> None:
         self._stamps = stamps
         self._steps = steps
-        self._taken = {pair for pair, step in steps.items() if step.within(WEAK) and self._seconds(*pair) <= SECONDS}
+        self._taken = {
+            pair
+            for pair, step in steps.items()
+            if step.within(WEAK) and not step.apart and self._seconds(*pair) <= SECONDS
+        }
         self._next = set(_next(stamps, steps))
         links = self._taken | self._next
         self._proven = _joined(len(stamps), links)
@@ -178,9 +185,7 @@ class Moments:
 
 
 def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rules, pictures: Pictures) -> Step | None:
-    """How two pictures differ; None where `scene` does not join them, and where only something small tells them apart.
-
-    What `near` rejects although hardly any area changed is another text, defect or colour, and nothing that moved.
+    """How two pictures differ; None where `scene` does not join them.
 
     Parameters
     ----------
@@ -194,12 +199,11 @@ def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rul
     found = verify(a, b, similarity, scene, pictures)
     if not found.accepted or found.change is None:
         return None
-    if found.change.area <= near.change and not verify(a, b, similarity, near, pictures).accepted:
-        return None
+    apart = found.change.area <= near.change and not verify(a, b, similarity, near, pictures).accepted
     if (b.size, b.jpeg) < (a.size, a.jpeg):
         a, b = b, a
     corners = align_corners(a, b, inliers=scene.inliers, share=scene.inlier_share)
-    return Step(found.change.area, found.change.agreement, corners.inliers, corners.share)
+    return Step(found.change.area, found.change.agreement, corners.inliers, corners.share, apart)
 
 
 def _joined(n: int, links: "set[tuple[int, int]] | Steps") -> NDArray[np.int64]:

@@ -18,12 +18,13 @@ from labelonce.geometry import Alignment, Transform, align_corners, align_pixels
 from labelonce.levels import CropRules, Rules
 from labelonce.wording import words_of
 
-VERIFICATION_VERSION = 5  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 7  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
 UNLIKE = 0.95  # agreement below which thumbnails may tell pictures apart: a third of such pairs, and few others
 LARGE = 500  # pixels, long side of pictures for which that is always tried first: a fine look costs ten times as much
+MANY_INLIERS, MOST = 40, 0.7  # inliers and their share that prove one view, whatever moved in it
 
 
 NO_PICTURES = "no pictures"
@@ -100,7 +101,8 @@ class Verdict:
 def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: Pictures) -> Verdict:
     """Decide whether two pictures show the same: by their thumbnails, and then by a fine look.
 
-    Nothing is taken for the same on the evidence of thumbnails, but for photographs where the rules say so.
+    Nothing is taken for the same on the evidence of thumbnails, but for photographs where the rules say so. In other
+    pictures nothing may have moved then either.
 
     Parameters
     ----------
@@ -115,8 +117,13 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
     found = propose(a, b, similarity, rules)
     if found.accepted and isinstance(rules, CropRules):
         found = replace(found, stands=stands_of(a.small, b.small, found.transform, found.overlap, rules.inside))
-    if not found.accepted or (rules.photographs and a.photographic and b.photographic):
+    if not found.accepted:
         return found
+    if rules.photographs:
+        if a.photographic and b.photographic:
+            return found
+        if found.change is not None and found.change.area > rules.plain_change:
+            return replace(found, accepted=False, reason="changed")
     transform = found.transform
     if transform is None:
         return replace(found, accepted=False, reason=NO_PICTURES)
@@ -225,8 +232,9 @@ def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdi
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None
         return plain or Verdict(False, missing, percent, found.inliers, found.overlap, None, found.transform)
+    certain = found.inliers >= MANY_INLIERS and found.share >= MOST
     reason = "geometry" if min(found.overlap) >= rules.overlap else "part"
-    verdict = _compared(a, b, percent, found, reason, rules.change, rules)
+    verdict = _compared(a, b, percent, found, reason, rules.proven_change if certain else rules.change, rules)
     overlap = rules.overlapping(found.overlap)
     least = ((rules.inliers, found.inliers), (rules.inlier_share, found.share), overlap)
     return replace(verdict, doubt=max(verdict.doubt, *(_share(*pair) for pair in least)))

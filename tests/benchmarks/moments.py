@@ -25,10 +25,10 @@ import numpy as np
 
 from labelonce.change import NEAR_AREA
 from labelonce.clustering import NOISE, Preference, represent
-from labelonce.features import Features
+from labelonce.judge import Judge
 from labelonce.levels import NEAR, rules_from
 from labelonce.matching import collapse, propose
-from labelonce.moments import Moments, Step, step_of
+from labelonce.moments import Moments, Step
 from labelonce.neighbours import Pairs
 from labelonce.pipeline import search_of, workshop
 from labelonce.progress import Progress
@@ -63,10 +63,9 @@ def measured(folder: Path, store: Path) -> Measured:
         nodes = collapse([task for task in tasks if task.id in images.rows], images)
         pairs = propose(nodes, images, shop.threshold, search_of(settings)).pairs
         near = rules_from(settings, NEAR, similarity=shop.rules.similarity, strict=shop.rules.plain_similarity)
-        features = [Features.from_bytes(shop.reader.features(images, node.rows[0]) or b"") for node in nodes]
-        steps = {}
-        for a, b, cosine in zip(*(part.tolist() for part in (pairs.left, pairs.right, pairs.similarity)), strict=True):
-            found = step_of(features[a], features[b], cosine, near, shop.rules)
+        judge, steps = Judge(shop.reader, images), {}
+        for a, b in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+            found = judge.step(nodes[a].rows[0], nodes[b].rows[0], near, shop.rules)
             if found is not None:
                 steps[a, b] = found
         records = [images.records[node.rows[0]] for node in nodes]
@@ -88,7 +87,12 @@ def kept(count: int, joined: Iterable[tuple[int, int]]) -> int:
 def proven(found: Measured) -> set[tuple[int, int]]:
     """Pairs that are joined: near, or one moment."""
     moments = Moments(found.stamps, found.steps)
-    return {pair for pair in found.steps if found.steps[pair].change <= NEAR_AREA or moments.evidence(*pair)}
+    return {pair for pair, step in found.steps.items() if _near(step) or moments.evidence(*pair)}
+
+
+def _near(step: Step) -> bool:
+    """Whether near joins the pictures too."""
+    return step.change <= NEAR_AREA and not step.apart
 
 
 def in_order(found: Measured, groups: Sequence[str]) -> Measured:
@@ -125,7 +129,7 @@ def wrong(found: Measured, joined: Iterable[tuple[int, int]], truth: Callable[[s
     return sum(
         told[a][0] != told[b][0] and not (told[a][1] and told[a][1] == told[b][1])
         for a, b in joined
-        if found.steps[a, b].change > NEAR_AREA
+        if not _near(found.steps[a, b])
     )
 
 
@@ -142,7 +146,7 @@ def films(truth: Path, store: Path) -> None:
         numbers = [n for n, one in enumerate(groups) if parity is None or int(one[-1]) % 2 == parity]
         part, mine = found.among(numbers), [groups[number] for number in numbers]
         count = len(numbers)
-        near = {pair for pair, step in part.steps.items() if step.change <= NEAR_AREA}
+        near = {pair for pair, step in part.steps.items() if _near(step)}
         looks, named = proven(part), proven(in_order(part, mine))
         faults = wrong(part, looks | named, lambda name: group[Path(name).name])
         figures = count, len(set(mine)), *(kept(count, joined) for joined in (near, looks, named, part.steps)), faults
@@ -175,7 +179,7 @@ def cut(paths: Sequence[Path], every: int, store: Path) -> None:
                 number += 1
             found = measured(Path(folder), store)
         count = len(found.names)
-        near = {pair for pair, step in found.steps.items() if step.change <= NEAR_AREA}
+        near = {pair for pair, step in found.steps.items() if _near(step)}
         looks = proven(replace(found, stamps=[replace(stamp, number=None) for stamp in found.stamps]))
         figures = (kept(count, joined) for joined in (near, looks, proven(found), found.steps))
         shown = "".join(str(one).rjust(width) for one, width in zip(figures, (6, 7, 7, 7), strict=True))
