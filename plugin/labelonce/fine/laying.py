@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labelonce.geometry import Transform, inverse
 
-ENLARGED_TO = 256  # pixels: long side up to which pictures are enlarged by whole factors, to have room for the windows
+ENLARGED_TO = 256  # pixels: side of a square as large, up to which pictures are enlarged by whole factors, to have room for the windows
 LARGEST_FACTOR = 3
 POINTS = 2000  # of strong structure that the alignment rests on
 LEAST_POINTS = 30
@@ -102,7 +102,8 @@ def lay(a: Rgb, b: Rgb, transform: Transform) -> Laid:
     transform
         (2, 3) float64. From pixels of `b` to pixels of `a`.
     """
-    factor = int(np.clip(ENLARGED_TO // max(*a.shape[:2], *b.shape[:2]), 1, LARGEST_FACTOR))
+    area = max(one.shape[0] * one.shape[1] for one in (a, b))
+    factor = int(np.clip(ENLARGED_TO / area**0.5, 1, LARGEST_FACTOR))
     if factor > 1:
         a, b = (
             np.asarray(cv2.resize(one, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
