@@ -17,7 +17,8 @@ GAINS = (0.85, 1.18)  # of each channel: white balance
 OFFSETS = (-10.0, 10.0)  # grey levels of each channel
 HUE = 14.0  # levels of a or b of Lab that are another colour
 SHADE = 26.0  # levels of L of Lab that are another shade
-OWN_SHADE = 12.0  # the same where the light is not corrected: greyscale copies, pictures of one tone
+OWN_SHADE = 12.0  # the same of a greyscale copy, whose light is not corrected
+TONE = 4.0  # levels of L, a or b of Lab that are another tone, of pictures of one: no light explains it
 ALIKE = 7.0  # levels of every channel up to which neither can be: 8 make 15 levels of a or b, of any colour
 STRONG = 10.0  # levels of chroma of Lab from which on a colour counts
 DARK = 20.0  # levels of L of Lab below which saturation is noise
@@ -68,20 +69,21 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     if not seen.any():
         return Recoloured()
     one, other = (_soft(rgb, factor) for rgb in (a, b))
-    if cv2.norm(one, other, cv2.NORM_INF, cv2.merge([mask] * 3)) < ALIKE:
+    of_one_tone = a is own[0] and b is own[1]
+    if not of_one_tone and cv2.norm(one, other, cv2.NORM_INF, cv2.merge([mask] * 3)) < ALIKE:
         return Recoloured()
-    lab_a, lab_b = _lab(one), _lab(_tinted(other, one, seen))
+    lab_a, lab_b = _lab(one), _lab(other if of_one_tone else _tinted(other, one, seen))
     shade, green, blue = cv2.split(cv2.absdiff(lab_a, lab_b))
     hue = cv2.max(green, blue)
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
-    most = OWN_SHADE if a is own[0] and b is own[1] else SHADE
-    if gray_a != gray_b:
+    most, other_hue = (TONE, TONE) if of_one_tone else (SHADE, HUE)
+    if gray_a != gray_b and not of_one_tone:
         first, second = (_soft(rgb, factor) for rgb in own)
         shade, most = cv2.absdiff(*(_lab(_without_colour(rgb))[..., 0] for rgb in (first, second))), OWN_SHADE
         coloured = _lab(second if gray_a else first)
         if _colourful(coloured, seen) or (_of_one_luma(first, second, seen) and _uneven(coloured, seen)):
             hue = np.zeros_like(hue)
-    differs = np.asarray(((hue > HUE) | (shade > most)) & seen, np.uint8)
+    differs = np.asarray(((hue > other_hue) | (shade > most)) & seen, np.uint8)
     differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8)), np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(differs)
     if count < 2:

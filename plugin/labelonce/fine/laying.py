@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labelonce.geometry import Transform, inverse
 
-ENLARGED_TO = 256  # pixels: side of a square as large, up to which pictures are enlarged by whole factors, to have room for the windows
+ENLARGED_TO = 256  # pixels: smaller pictures than a square of it are enlarged, to have room for the windows
 LARGEST_FACTOR = 3
 POINTS = 2000  # of strong structure that the alignment rests on
 LEAST_POINTS = 30
