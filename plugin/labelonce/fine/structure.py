@@ -22,6 +22,7 @@ LEAST_NOISE = 1.2  # grey levels
 MOST_NOISE = 15.0  # grey levels: beyond, nothing of the pictures agrees
 SHAKE = 0.08  # squared pixels by which edges may be off in any copy
 READ = 4.0  # times what is read off the pair, beside that
+ABOVE_NOISE = 2.0  # times the noise that the squared gradient has to be for it: the rest is grain
 MOST_SHAKE = 0.5  # squared pixels of what is read off
 LOST = 0.45  # share of the structure of the steepest third that is residual: beyond, nothing of the pictures agrees
 TIMES = 4.0  # the residual that copying leaves, from which on a place differs
@@ -207,7 +208,9 @@ def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask) -> _Co
     steepness = np.array([steep[part].mean() for part in parts])
     half, steepest = len(parts) // 2, order[-max(1, len(order) // 3) :]
     noise = max(LEAST_NOISE**2, float(np.median(medians[: max(1, half // 2)])))
-    shake = float(np.median(np.maximum(medians[half:] - noise, 0) / np.maximum(steepness[half:], 1.0)))
+    clear = steepness[half:] > ABOVE_NOISE * noise
+    shakes = (np.maximum(medians[half:] - noise, 0) / np.maximum(steepness[half:], 1.0))[clear]
+    shake = float(np.median(shakes)) if len(shakes) else 0.0
     left, all_of_it = float(residual[steepest].sum()), float(structure[steepest].sum())
     lost = noise > MOST_NOISE**2 or left > LOST * max(all_of_it, VISIBLE**2 * len(steepest))
     return _Copying(noise, min(READ * shake, MOST_SHAKE), lost)
