@@ -23,7 +23,7 @@ from labelonce.fine.rim import filled, without_rim
 from labelonce.fine.structure import VISIBLE, Differing, differing
 from labelonce.geometry import Transform
 
-EVIDENCE = 64.0  # of one region, above which it differs; see `structure`
+EVIDENCE = 80.0  # of one region, above which it differs; see `structure`
 COLOUR = 0.002  # share of the overlap, above which another colour tells pictures apart
 COARSE = 4  # times smaller: soft things of little contrast are seen there
 COARSE_EVIDENCE = 40.0  # there: a pixel is sixteen of the others
