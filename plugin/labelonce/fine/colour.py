@@ -4,6 +4,7 @@ Structure says nothing of it: the folds are the same. A tint of the whole pictur
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from labelonce.fine.laying import Mask, Plane, Rgb
 
-LONG_SIDE = 240  # pixels at which colours are compared; JPEG keeps them at half the resolution anyway
+LONG_SIDE = 256  # pixels up to which colours are compared; JPEG keeps them at half the resolution anyway
 SOFT = 1.2  # pixels, standard deviation
 GAINS = (0.85, 1.18)  # of each channel: white balance
 OFFSETS = (-10.0, 10.0)  # grey levels of each channel
@@ -62,7 +63,7 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     own
         The pictures in their own light.
     """
-    factor = min(max(1, round(max(inside.shape) / LONG_SIDE)), *inside.shape)  # whole: others cost ten times as much
+    factor = min(max(1, ceil(max(inside.shape) / LONG_SIDE)), *inside.shape)  # whole: others cost ten times as much
     mask = _reduced(inside, factor)
     mask = np.asarray(cv2.erode(255 * mask, np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
     seen = mask > 0
