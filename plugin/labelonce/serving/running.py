@@ -18,7 +18,8 @@ from labelonce.settings import Settings, environment_variable
 COMMAND: Final = (sys.executable, "-m", "labelonce", "sync", "--json")
 GRACE: Final = 5.0  # seconds that a run has to stop by itself before it is killed, which is safe too
 
-GROUPS: Final = ("server", "images", "similarity", "finding", "thresholds", "marking", "locking")  # of the settings of a sync
+# Of the settings of a sync.
+GROUPS: Final = ("server", "images", "similarity", "finding", "thresholds", "marking", "locking")
 WAIT: Final = 60.0  # seconds for another labelonce on the project: nobody is there to be told at once
 
 _WITHHELD = {environment_variable(one) for one in ("webhook_secret", "secret_file", "log_file", "project")}
