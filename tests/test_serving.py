@@ -28,7 +28,7 @@ from labelonce.serving.payloads import ANNOTATIONS, OTHERS, TASKS, Refused, read
 from labelonce.serving.receiving import application
 from labelonce.serving.secret import webhook_secret
 from labelonce.serving.waking import Wake
-from labelonce.settings import Settings
+from labelonce.settings import OF_A_SYNC, Settings
 
 SECRET = "a-secret-of-webhooks-0123456789"
 RIGHT = {HEADER: SECRET, "Content-Type": "application/json"}
@@ -446,7 +446,7 @@ def test_a_run_gets_all_settings_and_no_secret_of_the_receiver(monkeypatch):
     }
     code = (
         "import click; from labelonce.options import settings_from, with_settings as given\n"
-        "@given(*__import__('labelonce.serving.running').serving.running.GROUPS)\n"
+        "@given(*__import__('labelonce.settings').settings.OF_A_SYNC)\n"
         "def command(**values): print(settings_from(values) == expected)\n"
         "from labelonce.settings import Settings\n"
         "expected = Settings(url='http://x:1', api_key='k' * 20, eps='95%', ignore_skipped=True, wait=60.0)\n"
@@ -459,7 +459,7 @@ def test_a_run_gets_all_settings_and_no_secret_of_the_receiver(monkeypatch):
 def test_the_service_takes_all_settings_of_a_sync():
     offered = {name: {one.name for one in cli.cli.commands[name].params} for name in ("sync", "serve")}
     assert offered["sync"] - offered["serve"] == {"project", "watch", "recheck", "json_output"}
-    passed = {one.name for one in fields(Settings) if one.metadata["group"] in (*running.GROUPS, "logs")}
+    passed = {one.name for one in fields(Settings) if one.metadata["group"] in (*OF_A_SYNC, "logs")}
     assert passed == offered["sync"] - {"config", "watch", "recheck", "json_output", "verbose"}
 
 

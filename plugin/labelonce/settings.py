@@ -25,6 +25,7 @@ GROUPS = (
     "secret",
     "logs",
 )
+OF_A_SYNC = ("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
 
 
 def setting(

@@ -124,27 +124,38 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
             return found
         if found.change is not None and found.change.area > rules.plain_change:
             return replace(found, accepted=False, reason="changed")
-    transform = found.transform
-    if transform is None:
+    difference = _difference(a, b, found, rules, pictures)
+    if difference is None:
         return replace(found, accepted=False, reason=NO_PICTURES)
-    unlike = found.change is not None and found.change.agreement < UNLIKE
-    clear = differ_clearly(a.small, b.small, transform) if unlike and not rules.ignored else None
-    shown = pictures() if clear is None else None
-    if shown is not None and not unlike and not rules.ignored and min(max(rgb.shape) for rgb in shown) > LARGE:
-        clear = differ_clearly(a.small, b.small, transform)
-    if clear is not None:
-        return replace(found, accepted=False, reason="different", difference=clear)
-    if shown is None:
-        return replace(found, accepted=False, reason=NO_PICTURES)
-    ratios = [
-        (rgb.shape[1] / one.small.shape[1], rgb.shape[0] / one.small.shape[0])
-        for rgb, one in zip(shown, (a, b), strict=True)
-    ]
-    difference = look(*shown, rescaled(transform, *ratios), _counted(a, b, shown, rules))
     if difference.same:
         return replace(found, doubt=max(difference.structure, difference.colour), difference=difference)
     reason = "different" if difference.structure > 1 else "colour"
     return replace(found, accepted=False, reason=reason, difference=difference)
+
+
+def _difference(a: Features, b: Features, found: Verdict, rules: Rules, pictures: Pictures) -> Difference | None:
+    """What two pictures differ in; None where one of them cannot be had.
+
+    Their thumbnails are asked first where that costs less than it saves: of an unlike pair before the pictures are
+    loaded, of large ones before they are looked at closely.
+    """
+    transform = found.transform
+    if transform is None:
+        return None
+    unlike = found.change is not None and found.change.agreement < UNLIKE
+    if unlike and not rules.ignored and (clear := differ_clearly(a.small, b.small, transform)):
+        return clear
+    shown = pictures()
+    if shown is None:
+        return None
+    large = min(max(rgb.shape) for rgb in shown) > LARGE
+    if large and not unlike and not rules.ignored and (clear := differ_clearly(a.small, b.small, transform)):
+        return clear
+    ratios = [
+        (rgb.shape[1] / one.small.shape[1], rgb.shape[0] / one.small.shape[0])
+        for rgb, one in zip(shown, (a, b), strict=True)
+    ]
+    return look(*shown, rescaled(transform, *ratios), _counted(a, b, shown, rules))
 
 
 def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdict:

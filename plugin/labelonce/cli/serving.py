@@ -10,6 +10,7 @@ from labelonce.cli.shared import as_json, connect
 from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import visible_progress
+from labelonce.settings import OF_A_SYNC
 
 
 @click.command()
@@ -23,18 +24,7 @@ from labelonce.progress import visible_progress
     show_envvar=True,
     help="Number of a project; give it once for each project.",
 )
-@with_settings(
-    "server",
-    "images",
-    "similarity",
-    "thresholds",
-    "finding",
-    "marking",
-    "locking",
-    "serving",
-    "secret",
-    without=("project",),
-)
+@with_settings(*OF_A_SYNC, "serving", "secret", without=("project",))
 def serve(projects: tuple[int, ...], **values: Any) -> None:
     """Receive Label Studio's webhooks, and sync each project when something has changed in it.
 

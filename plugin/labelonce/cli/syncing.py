@@ -12,14 +12,14 @@ from labelonce.cli.exits import INCOMPLETE
 from labelonce.cli.shared import as_json, connect, exclusively, exit_refused
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
-from labelonce.settings import Settings
+from labelonce.settings import OF_A_SYNC, Settings
 
 if TYPE_CHECKING:
     from labelonce.syncing import Synced
 
 
 @click.command()
-@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
+@with_settings(*OF_A_SYNC)
 @click.option(
     "--watch", type=click.FloatRange(min=1), metavar="SECONDS", help="Go on, and look again after so many seconds."
 )
@@ -68,7 +68,7 @@ def keep(tasks: tuple[int, ...], json_output: bool, **values: Any) -> None:
 @click.command()
 @click.argument("one", type=click.IntRange(min=1), metavar="A")
 @click.argument("other", type=click.IntRange(min=1), metavar="B")
-@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
+@with_settings(*OF_A_SYNC)
 @as_json
 def distinct(one: int, other: int, json_output: bool, **values: Any) -> None:
     """Say that two tasks show different things; neither will stand for the other again.
@@ -119,7 +119,7 @@ def same(one: int, other: int, json_output: bool, **values: Any) -> None:
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@with_settings("server", "images", "similarity", "thresholds", "finding", "marking", "locking")
+@with_settings(*OF_A_SYNC)
 @click.option("--with-duplicates", is_flag=True, help="Import duplicates too, skipped and tagged.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
 @as_json

@@ -209,7 +209,7 @@ def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask) -> _Co
     half, steepest = len(parts) // 2, order[-max(1, len(order) // 3) :]
     noise = max(LEAST_NOISE**2, float(np.median(medians[: max(1, half // 2)])))
     clear = steepness[half:] > ABOVE_NOISE * noise
-    shakes = (np.maximum(medians[half:] - noise, 0) / np.maximum(steepness[half:], 1.0))[clear]
+    shakes = np.maximum(medians[half:] - noise, 0)[clear] / steepness[half:][clear]
     shake = float(np.median(shakes)) if len(shakes) else 0.0
     left, all_of_it = float(residual[steepest].sum()), float(structure[steepest].sum())
     lost = noise > MOST_NOISE**2 or left > LOST * max(all_of_it, VISIBLE**2 * len(steepest))

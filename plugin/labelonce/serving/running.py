@@ -13,13 +13,10 @@ from typing import IO, Any, Final, cast
 from labelonce import logs
 from labelonce.cli.exits import INCOMPLETE
 from labelonce.errors import LabelOnceError
-from labelonce.settings import Settings, environment_variable
+from labelonce.settings import OF_A_SYNC, Settings, environment_variable
 
 COMMAND: Final = (sys.executable, "-m", "labelonce", "sync", "--json")
 GRACE: Final = 5.0  # seconds that a run has to stop by itself before it is killed, which is safe too
-
-# Of the settings of a sync.
-GROUPS: Final = ("server", "images", "similarity", "finding", "thresholds", "marking", "locking")
 WAIT: Final = 60.0  # seconds for another labelonce on the project: nobody is there to be told at once
 
 _WITHHELD = {environment_variable(one) for one in ("webhook_secret", "secret_file", "log_file", "project")}
@@ -125,7 +122,7 @@ def result(code: int, printed: str) -> Ran:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of a run: all settings, and the secrets, which would be seen on a command line."""
-    passed = [one.name for one in fields(Settings) if one.metadata["group"] in GROUPS and one.name != "project"]
+    passed = [one.name for one in fields(Settings) if one.metadata["group"] in OF_A_SYNC and one.name != "project"]
     given = {name: getattr(settings, name) for name in passed}
     given["wait"] = WAIT if settings.wait is None else settings.wait
     made = {environment_variable(name): _text(value) for name, value in given.items() if value is not None}
