@@ -210,6 +210,7 @@ WRONG = [
     (("folder", ".", "--output", "plan.csv"), "name the JSON file"),
     (("folder", ".", "--output", "no/plan.json"), "there is no folder no"),
     (("folder", ".", "--decisions", "no/who.csv"), "there is no folder no"),
+    (("folder", ".", "--decisions", "plan.csv", "--output", "plan.json"), "name another file"),
     (("folder",), "Missing argument 'PATH'"),
     (("fodler", "."), "No such command 'fodler'"),
     (("plan", "--project", "3"), "Set LABEL_STUDIO_URL"),

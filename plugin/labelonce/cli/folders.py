@@ -6,8 +6,13 @@ from typing import Any
 import click
 
 from labelonce.cli.shared import as_json, check_folder, check_output, folder_savings, folder_source, save, writing
+from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import visible_progress
+
+
+def _written(output: Path) -> tuple[Path, Path]:
+    return output.absolute(), output.with_suffix(".csv").absolute()
 
 
 @click.command()
@@ -29,6 +34,8 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
 
     check_output(output)
     check_folder(decisions)
+    if decisions is not None and output is not None and decisions.absolute() in _written(output):
+        raise ConfigurationError(f"--decisions {decisions} is what --output {output} writes too: name another file.")
     settings = settings_from(values)
     source = folder_source(folder, settings)
 
