@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from labelonce.fine.colour import recoloured
-from labelonce.fine.laying import Box, Mask, Plane, Rgb, gray, lay, rescaled
+from labelonce.fine.laying import Box, Laid, Mask, Plane, Rgb, gray, lay, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
 from labelonce.fine.structure import VISIBLE, Differing, differing
@@ -99,19 +99,25 @@ def _smaller(a: Rgb, b: Rgb, transform: Transform) -> tuple[Rgb, Rgb, Transform]
 def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | None) -> Difference:
     laid = lay(a, b, transform)
     inside = without_rim(laid.inside if counted is None else laid.counting(*counted))
-    for one in (laid.a, laid.b):
-        inside = inside & (1 - filled(one))
+    empty = filled(laid.a), filled(laid.b)
+    if empty[0].any() or empty[1].any():
+        inside = inside & laid.both(1 - empty[0], 1 - empty[1])
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return Difference(np.inf, 0.0)
-    one, other = in_one_light(laid.a, laid.b, inside)
-    structure = _structure(*equally_sharp(gray(one), gray(other), inside), inside, laid.scale)
+    lit = in_one_light(laid, inside)
+    structure = _structure(*equally_sharp(*_planes(laid, lit), inside), inside, laid.scale)
     if structure.regions is not None:
         boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
         return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
-    colour = recoloured(one, other, inside, (laid.a, laid.b))
+    colour = recoloured(laid, lit, inside)
     share = colour.share / (COLOUR * laid.scale)
     boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
     return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))
+
+
+def _planes(laid: Laid, lit: tuple[Rgb, Rgb]) -> tuple[Plane, Plane]:
+    """Grey levels of both on the grid."""
+    return np.asarray(gray(lit[0]), np.float32), np.asarray(laid.moved(gray(lit[1])), np.float32)
 
 
 def differ_clearly(a: Rgb, b: Rgb, transform: Transform) -> Difference | None:
@@ -126,8 +132,7 @@ def differ_clearly(a: Rgb, b: Rgb, transform: Transform) -> Difference | None:
     inside = without_rim(without_rim(laid.inside))
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return None
-    one, other = in_one_light(laid.a, laid.b, inside)
-    structure = differing(gray(one), gray(other), inside, IN_THUMBNAILS)
+    structure = differing(*_planes(laid, in_one_light(laid, inside)), inside, IN_THUMBNAILS)
     if structure.regions is None:
         return None
     boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.fine.laying import Mask, Plane, Rgb
+from labelonce.fine.laying import Laid, Mask, Plane, Rgb
 
 LONG_SIDE = 256  # pixels up to which colours are compared; JPEG keeps them at half the resolution anyway
 SOFT = 1.2  # pixels, standard deviation
@@ -47,8 +47,8 @@ class Recoloured:
     regions: NDArray[np.uint8] | None = None
 
 
-def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured:
-    """Find the regions of another colour of two pictures on one grid and in one light.
+def recoloured(laid: Laid, lit: tuple[Rgb, Rgb], inside: Mask) -> Recoloured:
+    """Find the regions of another colour of two pictures.
 
     A greyscale copy has the shades of the coloured picture, in its own light: nothing else is asked of its colours,
     unless the coloured picture has one colour only, which may be what tells it from the grey one. It is not where that
@@ -56,21 +56,22 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
 
     Parameters
     ----------
-    a, b
-        (h, w, 3) uint8 RGB.
+    laid
+        Both, in their own light.
+    lit
+        `laid.a` and `laid.b` in one light.
     inside
         (h, w) uint8, 1 where both have pixels.
-    own
-        The pictures in their own light.
     """
-    factor = min(max(1, ceil(max(inside.shape) / LONG_SIDE)), *inside.shape)  # whole: others cost ten times as much
-    mask = _reduced(inside, factor)
+    factor = max(1, ceil(max(inside.shape) / LONG_SIDE))
+    one, other = laid.reduced(*lit, factor)
+    mask = np.asarray(cv2.resize(inside, one.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
     mask = np.asarray(cv2.erode(255 * mask, np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
     seen = mask > 0
     if not seen.any():
         return Recoloured()
-    one, other = (_soft(rgb, factor) for rgb in (a, b))
-    of_one_tone = a is own[0] and b is own[1]
+    one, other = _soft(one), _soft(other)
+    of_one_tone = lit[0] is laid.a and lit[1] is laid.b
     if not of_one_tone and cv2.norm(one, other, cv2.NORM_INF, cv2.merge([mask] * 3)) < ALIKE:
         return Recoloured()
     lab_a, lab_b = _lab(one), _lab(other if of_one_tone else _tinted(other, one, seen))
@@ -79,7 +80,7 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
     most, other_hue = (TONE, TONE) if of_one_tone else (SHADE, HUE)
     if gray_a != gray_b and not of_one_tone:
-        first, second = (_soft(rgb, factor) for rgb in own)
+        first, second = (_soft(rgb) for rgb in laid.reduced(laid.a, laid.b, factor))
         shade, most = cv2.absdiff(*(_lab(_without_colour(rgb))[..., 0] for rgb in (first, second))), OWN_SHADE
         coloured = _lab(second if gray_a else first)
         if _colourful(coloured, seen) or (_of_one_luma(first, second, seen) and _uneven(coloured, seen)):
@@ -92,15 +93,8 @@ def recoloured(a: Rgb, b: Rgb, inside: Mask, own: tuple[Rgb, Rgb]) -> Recoloured
     return Recoloured(int(stats[1:, cv2.CC_STAT_AREA].max()) / int(seen.sum()), differs)
 
 
-def _reduced(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """So many times smaller."""
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
-    whole = pixels[: height * factor, : width * factor]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _soft(rgb: Rgb, factor: int) -> Plane:
-    return np.asarray(cv2.GaussianBlur(_reduced(rgb, factor), (0, 0), SOFT), np.float32)
+def _soft(rgb: Rgb) -> Plane:
+    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), SOFT), np.float32)
 
 
 def _lab(rgb: Plane) -> Rgb:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.fine.laying import Mask, Plane, Rgb, gray
+from labelonce.fine.laying import Laid, Mask, Plane, Rgb, gray
+from labelonce.geometry import inverse
 
 GAMMAS = (0.6, 0.75, 0.87, 1.0, 1.15, 1.33, 1.66)
 GAINS = (0.6, 1.6)
@@ -26,25 +27,29 @@ _GAMMA_COST, _BLUR_COST = 0.3, 0.1  # what a stronger correction has to be bette
 _LUT = np.arange(256, dtype=np.float64)
 
 
-def in_one_light(a: Rgb, b: Rgb, inside: Mask) -> tuple[Rgb, Rgb]:
-    """Both, one of them brought to the light of the other."""
-    step = max(1, round((inside.size / (4 * SAMPLES)) ** 0.5))
-    soft = [np.ascontiguousarray(cv2.blur(one, (_AVERAGED, _AVERAGED))[::step, ::step], np.uint8) for one in (a, b)]
-    seen = inside[::step, ::step] > 0
-    fair = seen & ~_clipped(soft[0]) & ~_clipped(soft[1])
-    if np.count_nonzero(fair) < 50 + 0.02 * np.count_nonzero(seen):
-        fair = seen
-    source, target = (gray(one)[fair].astype(np.float64) for one in soft)
+def in_one_light(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
+    """`laid.a` and `laid.b`, one of them brought to the light of the other.
+
+    Parameters
+    ----------
+    inside
+        (h, w) uint8, 1 where both have pixels.
+    """
+    first, second = _sampled(laid, inside)
+    fair = ~(_clipped(first) | _clipped(second))
+    if np.count_nonzero(fair) < 50 + 0.02 * len(fair):
+        fair = np.ones_like(fair)
+    target, source = (gray(colours[fair][None])[0].astype(np.float64) for colours in (first, second))
     thin = max(1, len(source) // SAMPLES)
     source, target = source[::thin], target[::thin]
     if not len(source) or max(float(source.std()), float(target.std())) < ONE_TONE:
-        return a, b  # what light one tone is in, nobody can tell
-    curve = light_curve(target, source)
+        return laid.a, laid.b  # what light one tone is in, nobody can tell
+    curve = light_curve(source, target)
     if _flattened(curve) > SPREAD:  # what the other one lost by clipping cannot be brought back: lose it here too
-        other = light_curve(source, target)
+        other = light_curve(target, source)
         if _flattened(other) < _flattened(curve):
-            return _through(a, other), b
-    return a, _through(b, curve)
+            return _through(laid.a, other), laid.b
+    return laid.a, _through(laid.b, curve)
 
 
 def light_curve(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -105,8 +110,19 @@ def equally_sharp(a: Plane, b: Plane, inside: Mask) -> tuple[Plane, Plane]:
     return (softer, b) if side == 0 else (a, softer)
 
 
-def _clipped(rgb: Rgb) -> NDArray[np.bool_]:
-    return np.asarray(cv2.inRange(rgb, np.full(3, CLIPPED[0]), np.full(3, CLIPPED[1])) == 0)
+def _sampled(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
+    """(n, 3) uint8. Mean colours of places that lie evenly, in `laid.a` and in `laid.b`."""
+    step = max(1, round((inside.size / (4 * SAMPLES)) ** 0.5))
+    y, x = np.nonzero(inside[::step, ::step])
+    back = inverse(laid.transform)
+    there = np.rint(step * (np.stack([x, y], 1) @ back[:, :2].T) + back[:, 2]).astype(int)
+    across, down = (np.clip(one, 0, side - 1) for one, side in zip(there.T, laid.b.shape[1::-1], strict=True))
+    first, second = (np.asarray(cv2.blur(rgb, (_AVERAGED, _AVERAGED)), np.uint8) for rgb in (laid.a, laid.b))
+    return first[step * y, step * x], second[down, across]
+
+
+def _clipped(colours: Rgb) -> NDArray[np.bool_]:
+    return np.asarray(((colours < CLIPPED[0]) | (colours > CLIPPED[1])).any(axis=1), np.bool_)
 
 
 def _flattened(curve: NDArray[np.float64]) -> float:

@@ -5,6 +5,8 @@ place has none, whatever its tone. How much residual copying leaves is read off 
 places, and what a fraction of a pixel, or a little more blur, makes of its edges. So a clean copy is looked at more
 strictly than a poor one. A place differs when its residual is several times as large; what tells two pictures apart is
 a region of such places, by how far they are above it.
+
+Windows lie two pixels apart: they are several times as wide, and one between two others says nothing new.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from labelonce.fine.laying import Mask, Plane
 
 WINDOW = 9  # pixels, of a Gaussian of a quarter of it
+APART = 2  # pixels between the windows
 GAIN = (0.66, 1.5)  # of the contrast in one window, beside the light of the whole
 VISIBLE = 5.0  # grey levels, standard deviation of a residual that is not seen
 LEAST_NOISE = 1.2  # grey levels
@@ -31,6 +34,8 @@ CERTAIN = 8.0  # times the limit, from which on no shift is tried
 REGIONS = 8  # that are looked at again, shifted; more of them are no accident
 CELLS = 12  # parts of the places by steepness, for reading the noise
 _SAMPLES = 4000
+_SQUARES = 2 * round(WINDOW / APART / 2) + 1  # squares along a window
+_SPREAD = ((WINDOW / 4) ** 2 - (APART**2 - 1) / 12) ** 0.5 / APART  # squares; with that of one, the window's
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,6 @@ class _Windows:
     def of(cls, plane: Plane) -> "_Windows":
         mean = _window(plane)
         return cls(plane, mean, np.maximum(_window(plane * plane) - mean * mean, 0))
-
-    def part(self, place: tuple[slice, slice]) -> "_Windows":
-        return _Windows(self.plane[place], self.mean[place], self.variance[place])
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Differing:
     evidence
         Of the region that tells most: how many times what copying explains its residuals are, summed over its pixels.
     regions
-        (h, w) int32. Numbers of the regions whose evidence is above the limit, 0 elsewhere; None where there is none.
+        (h // `APART`, w // `APART`) int32. Numbers of the regions whose evidence is above the limit, 0 elsewhere; None
+        where there is none.
     lost
         Whether nothing agrees at all.
     """
@@ -96,17 +99,14 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = F
     still
         Whether regions are not shifted: where a pixel stands for several, that would be too far.
     """
-    square = np.ones((WINDOW, WINDOW), np.uint8)
-    core = np.asarray(cv2.erode(inside, square, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
-    if not core.any():
-        core = inside
+    core = _core(inside)
     if not core.any():
         return Differing(lost=True)
     difference = np.asarray(a - b, np.float32)
     if cv2.minMaxLoc(_window(difference * difference), core)[1] < VISIBLE**2:  # and so is every residual
         return Differing()
     one, other = _Windows.of(a), _Windows.of(b)
-    residual = _residual(one, other, _window(a * b))
+    residual = _residual(one, other)
     steep = _steepness(a, b)
     copying = _copying(residual, np.maximum(one.variance, other.variance), steep, core)
     if copying.lost:
@@ -115,12 +115,22 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = F
     return _regions(one, other, above, copying, limit, still)
 
 
+def _core(inside: Mask) -> Mask:
+    """Windows that lie inside altogether; where there are none, those whose middles do."""
+    side, before = APART * _SQUARES, APART * (_SQUARES // 2)
+    square = np.ones((side, side), np.uint8)
+    core = cv2.erode(inside, square, anchor=(before, before), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    height, width = (side // APART * APART for side in inside.shape)
+    some = np.s_[:height:APART, :width:APART]
+    return np.ascontiguousarray(core[some] if core[some].any() else inside[some])
+
+
 def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: float, still: bool) -> Differing:
     """The regions that stay when they may be shifted a little."""
     count, label, stats, _ = cv2.connectedComponentsWithStats((above > 1).astype(np.uint8))
     if count < 2:
         return Differing()
-    sums = np.bincount(label.ravel(), above.ravel() - 1, count)
+    sums = np.bincount(label.ravel(), above.ravel() - 1, count) * APART**2
     sums[0] = 0
     kept: list[int] = []
     strongest = 0.0
@@ -128,7 +138,7 @@ def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: f
         evidence = float(sums[number])
         if limit < evidence < CERTAIN * limit and len(kept) < REGIONS and not still:
             place = _around(stats[number], above.shape)
-            evidence = _shifted(a.part(place), b.part(place), copying, label[place] == number)
+            evidence = _shifted(*(one.plane[_pixels(place)] for one in (a, b)), copying, label[place] == number)
         strongest = max(strongest, evidence)
         if sums[number] <= limit:
             break
@@ -144,22 +154,28 @@ def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: f
 def _around(box: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[slice, slice]:
     """A box of `cv2.connectedComponentsWithStats`, with room for its windows."""
     x, y, width, height, _ = (int(value) for value in box)
+    room = -(-WINDOW // APART)
     return np.s_[
-        max(0, y - WINDOW) : min(shape[0], y + height + WINDOW), max(0, x - WINDOW) : min(shape[1], x + width + WINDOW)
+        max(0, y - room) : min(shape[0], y + height + room), max(0, x - room) : min(shape[1], x + width + room)
     ]
 
 
-def _shifted(a: _Windows, b: _Windows, copying: _Copying, region: NDArray[np.bool_]) -> float:
+def _pixels(place: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Of a picture, where some of its windows are."""
+    rows, columns = (slice(APART * one.start, APART * one.stop) for one in place)
+    return rows, columns
+
+
+def _shifted(a: Plane, b: Plane, copying: _Copying, region: NDArray[np.bool_]) -> float:
     """Evidence of a region at the best of nine shifts in each of its places."""
-    least = _residual(a, b, _window(a.plane * b.plane))
+    one, residuals = _Windows.of(a), []
     for dx in (-1, 0, 1):
         for dy in (-1, 0, 1):
-            if dx or dy:
-                there = _Windows(*(_moved(plane, dx, dy) for plane in (b.plane, b.mean, b.variance)))
-                residual = _residual(a, there, _window(a.plane * there.plane))
-                least = np.minimum(least, np.minimum(residual, _moved(residual, -dx, -dy)))
-    above = _above(least, copying.explains(_steepness(a.plane, b.plane)), np.asarray(region, np.uint8))
-    return float((above[above > 1] - 1).sum())
+            residual = _residual(one, _Windows.of(_moved(b, dx, dy)))
+            back = _moved(residual, -dx, -dy)  # as the other picture's windows lie
+            residuals += [residual, np.asarray(residual + (back - residual) / APART, np.float32)]
+    above = _above(np.minimum.reduce(residuals), copying.explains(_steepness(a, b)), np.asarray(region, np.uint8))
+    return float((above[above > 1] - 1).sum()) * APART**2
 
 
 def _moved(plane: Plane, dx: int, dy: int) -> Plane:
@@ -169,12 +185,15 @@ def _moved(plane: Plane, dx: int, dy: int) -> Plane:
 
 
 def _window(plane: Plane) -> Plane:
-    return np.asarray(cv2.GaussianBlur(plane, (WINDOW, WINDOW), WINDOW / 4), np.float32)
+    """Means in the windows: of squares of pixels, and then of these."""
+    height, width = (side // APART for side in plane.shape)
+    means = cv2.resize(plane[: APART * height, : APART * width], (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(means, (_SQUARES, _SQUARES), _SPREAD), np.float32)
 
 
-def _residual(a: _Windows, b: _Windows, product: Plane) -> Plane:
-    """Variance that is left in each window, squared grey levels; `product` is the mean of the product of both."""
-    covariance = product - a.mean * b.mean
+def _residual(a: _Windows, b: _Windows) -> Plane:
+    """Variance that is left in each window, squared grey levels."""
+    covariance = _window(a.plane * b.plane) - a.mean * b.mean
     gain = np.clip(np.sqrt((a.variance + 1) / (b.variance + 1)), *GAIN)  # the same whichever comes first
     return np.asarray(np.maximum(a.variance / gain + gain * b.variance - 2 * covariance, 0), np.float32)
 

@@ -73,7 +73,7 @@ def place(kept: Seen, duplicate: Seen) -> Placement | None:
     ]
     transform = rescaled(found.transform, *ratios)
     laid = lay(a, b, transform)  # to a fraction of a pixel, so that nothing ghosts
-    shares = _shares(laid.transform, (laid.a.shape[1], laid.a.shape[0]), laid.size)
+    shares = _shares(laid.transform, (laid.a.shape[1], laid.a.shape[0]), (laid.b.shape[1], laid.b.shape[0]))
     if laid.swapped:
         shares = inverse(shares)
     (xx, xy, x), (yx, yy, y) = shares.tolist()
