@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from labelonce.fine.colour import recoloured
-from labelonce.fine.laying import Box, Laid, Mask, Plane, Rgb, gray, lay, rescaled
+from labelonce.fine.laying import Box, Mask, Plane, Rgb, gray, lay, reduced, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
 from labelonce.fine.structure import VISIBLE, Differing, differing
@@ -105,7 +105,7 @@ def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | N
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return Difference(np.inf, 0.0)
     lit = in_one_light(laid, inside)
-    structure = _structure(*equally_sharp(*_planes(laid, lit), inside), inside, laid.scale)
+    structure = _structure(*equally_sharp(gray(lit[0]), laid.moved(gray(lit[1])), inside), inside, laid.scale)
     if structure.regions is not None:
         boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
         return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
@@ -113,11 +113,6 @@ def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | N
     share = colour.share / (COLOUR * laid.scale)
     boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
     return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))
-
-
-def _planes(laid: Laid, lit: tuple[Rgb, Rgb]) -> tuple[Plane, Plane]:
-    """Grey levels of both on the grid."""
-    return np.asarray(gray(lit[0]), np.float32), np.asarray(laid.moved(gray(lit[1])), np.float32)
 
 
 def differ_clearly(a: Rgb, b: Rgb, transform: Transform) -> Difference | None:
@@ -132,7 +127,9 @@ def differ_clearly(a: Rgb, b: Rgb, transform: Transform) -> Difference | None:
     inside = without_rim(without_rim(laid.inside))
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return None
-    structure = differing(*_planes(laid, in_one_light(laid, inside)), inside, IN_THUMBNAILS)
+    one, other = (gray(rgb) for rgb in in_one_light(laid, inside))
+    planes = np.asarray(one, np.float32), np.asarray(laid.moved(other), np.float32)
+    structure = differing(*planes, inside, IN_THUMBNAILS)
     if structure.regions is None:
         return None
     boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
@@ -156,10 +153,8 @@ def _structure(a: Plane, b: Plane, inside: Mask, scale: float) -> Differing:
     """Where structure differs: first what is too soft for small windows, in pictures that are smaller."""
     coarse = Differing()
     if min(inside.shape) >= COARSE * LEAST_COARSE:
-        size = inside.shape[1] // COARSE, inside.shape[0] // COARSE
-        small = [np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (a, b, inside)]
-        planes = small[0].astype(np.float32), small[1].astype(np.float32)
-        coarse = differing(*planes, small[2].astype(np.uint8), COARSE_EVIDENCE, still=True)
+        small_a, small_b, seen = (reduced(one, COARSE) for one in (a, b, inside))
+        coarse = differing(small_a, small_b, np.asarray(seen, np.uint8), COARSE_EVIDENCE, still=True)
         coarse = replace(coarse, evidence=coarse.evidence * EVIDENCE * scale / COARSE_EVIDENCE)
         if coarse.regions is not None:
             return coarse

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.fine.laying import Laid, Mask, Plane, Rgb
+from labelonce.fine.laying import Laid, Mask, Rgb, median_of
 
 LONG_SIDE = 256  # pixels up to which colours are compared; JPEG keeps them at half the resolution anyway
 SOFT = 1.2  # pixels, standard deviation
@@ -93,17 +93,17 @@ def recoloured(laid: Laid, lit: tuple[Rgb, Rgb], inside: Mask) -> Recoloured:
     return Recoloured(int(stats[1:, cv2.CC_STAT_AREA].max()) / int(seen.sum()), differs)
 
 
-def _soft(rgb: Rgb) -> Plane:
-    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), SOFT), np.float32)
+def _soft(rgb: Rgb) -> Rgb:
+    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), SOFT), np.uint8)
 
 
-def _lab(rgb: Plane) -> Rgb:
-    return np.asarray(cv2.cvtColor(cv2.convertScaleAbs(np.clip(rgb, 0, 255)), cv2.COLOR_RGB2LAB), np.uint8)
+def _lab(rgb: Rgb) -> Rgb:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), np.uint8)
 
 
-def _without_colour(rgb: Plane) -> Plane:
+def _without_colour(rgb: Rgb) -> Rgb:
     """The greyscale copy, as programs make it: by luma, not by lightness."""
-    return np.asarray(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.float32)
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _monochrome(lab: Rgb, mask: Mask) -> bool:
@@ -123,7 +123,7 @@ def _colourful(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
     return float(sector[[(main + step) % 12 for step in range(2, 11)]].sum()) > 0.1
 
 
-def _of_one_luma(a: Plane, b: Plane, seen: NDArray[np.bool_]) -> bool:
+def _of_one_luma(a: Rgb, b: Rgb, seen: NDArray[np.bool_]) -> bool:
     luma = cv2.absdiff(*(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) for rgb in (a, b)))
     return float(luma[seen].max()) <= SAME_LUMA
 
@@ -138,12 +138,12 @@ def _uneven(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
     return enough and float(saturation.std()) > UNEVEN * float(saturation.mean())
 
 
-def _tinted(source: Plane, target: Plane, seen: NDArray[np.bool_]) -> Plane:
+def _tinted(source: Rgb, target: Rgb, seen: NDArray[np.bool_]) -> Rgb:
     """`source` with the white balance of `target`, as far as that is one of the whole picture and within bounds."""
     step = max(1, round((seen.size / _SAMPLES) ** 0.5))
     some = seen[::step, ::step]
-    sources, targets = source[::step, ::step][some], target[::step, ::step][some]
-    made = source.copy()
+    sources, targets = (one[::step, ::step][some].astype(np.float32) for one in (source, target))
+    tables = np.empty((1, 256, 3), np.uint8)
     for x, y, channel in zip(sources.T, targets.T, range(3), strict=True):
         fair = (x > 8) & (x < 247) & (y > 8) & (y < 247)
         x, y = (x[fair], y[fair]) if fair.sum() > 50 else (x, y)
@@ -153,9 +153,10 @@ def _tinted(source: Plane, target: Plane, seen: NDArray[np.bool_]) -> Plane:
             mean, aim = float(weight @ x) / total, float(weight @ y) / total
             ridge = 20.0 * total
             spread = weight * (x - mean)
-            gain = float(np.clip((float(spread @ (y - aim)) + ridge) / (float(spread @ (x - mean)) + ridge), *GAINS))
-            offset = float(np.clip(aim - gain * mean, *OFFSETS))
+            gain = (float(spread @ (y - aim)) + ridge) / (float(spread @ (x - mean)) + ridge)
+            gain = min(max(gain, GAINS[0]), GAINS[1])
+            offset = min(max(aim - gain * mean, OFFSETS[0]), OFFSETS[1])
             residual = np.abs(y - gain * x - offset)
-            weight = 1 / (1 + (residual / max(2.0, 2.5 * float(np.median(residual)))) ** 2) ** 2
-        made[..., channel] = gain * made[..., channel] + offset
-    return made
+            weight = 1 / (1 + (residual / max(2.0, 2.5 * median_of(residual))) ** 2) ** 2
+        tables[0, :, channel] = np.clip(np.rint(gain * np.arange(256) + offset), 0, 255)
+    return np.asarray(cv2.LUT(source, tables), np.uint8)

@@ -4,11 +4,13 @@ One bounded gain, gamma and offset for the whole picture: a curve that is freer 
 one. Every channel goes through the same curve, clipped as the editor would clip it.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from labelonce.fine.laying import Laid, Mask, Plane, Rgb, gray
+from labelonce.fine.laying import Gray, Laid, Mask, Plane, Rgb, gray, median_of
 from labelonce.geometry import inverse
 
 GAMMAS = (0.6, 0.75, 0.87, 1.0, 1.15, 1.33, 1.66)
@@ -23,6 +25,8 @@ SPREAD = 6.0  # grey levels of the whole range that a curve may flatten before t
 BLURS = (0.0, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8)  # pixels, standard deviations
 TILE, TILES = 48, 12  # side in pixels, and how many of the most structured ones say which is sharper
 _AVERAGED = 5  # pixels
+_MARGIN = 8  # pixels
+_FRAMED = TILE + 2 * _MARGIN
 _GAMMA_COST, _BLUR_COST = 0.3, 0.1  # what a stronger correction has to be better by
 _LUT = np.arange(256, dtype=np.float64)
 
@@ -81,33 +85,38 @@ def _curve(source: NDArray[np.float64], target: NDArray[np.float64], gamma: floa
         ridge = 0.5 * total  # pulls towards "the contrast is the same" where pictures have one tone
         spread = powered - mean
         gain = (float((weight * spread) @ (target - aim)) + ridge) / (float((weight * spread) @ spread) + ridge)
-        gain = float(np.clip(gain, *GAINS))
-        offset = float(np.clip(aim - gain * mean, *OFFSETS))
+        gain = min(max(gain, GAINS[0]), GAINS[1])
+        offset = min(max(aim - gain * mean, OFFSETS[0]), OFFSETS[1])
         residual = np.abs(target - np.clip(gain * powered + offset, 0, 255))
-        weight = 1 / (1 + (residual / max(2.0, 2.5 * float(np.median(residual)))) ** 2) ** 2
+        weight = 1 / (1 + (residual / max(2.0, 2.5 * median_of(residual))) ** 2) ** 2
     cost = float(np.minimum(residual, 20).mean()) + _GAMMA_COST * abs(float(np.log(gamma)))
     return cost, gain * 255 * (_LUT / 255) ** gamma + offset
 
 
-def equally_sharp(a: Plane, b: Plane, inside: Mask) -> tuple[Plane, Plane]:
-    """Both, one of them blurred as much as makes them agree best where there is most structure."""
-    tiles = _structured(a, b, inside)
-    parts = [(_detail(a, tile), _detail(b, tile), inside[tile]) for tile in tiles]
-    unchanged = _median_residual(parts, 0, 0.0)
+def equally_sharp(a: Gray, b: Gray, inside: Mask) -> tuple[Plane, Plane]:
+    """Both as float32, one of them blurred as much as makes them agree best where there is most structure.
+
+    Parameters
+    ----------
+    a, b
+        (h, w) uint8 grey levels.
+    """
+    tiles = _Tiles.of(a, b, inside)
+    unchanged = tiles.residual(0, 0.0)
     best = (unchanged, 0, 0.0)
     for side in (0, 1):
         previous = unchanged
         for sigma in BLURS[1:]:
-            residual = _median_residual(parts, side, sigma)
+            residual = tiles.residual(side, sigma)
             best = min(best, (residual * (1 + _BLUR_COST * sigma), side, sigma))
             if residual > 1.2 * previous:  # it only becomes worse from here
                 break
             previous = residual
     _, side, sigma = best
-    if not sigma:
-        return a, b
-    softer = np.asarray(cv2.GaussianBlur((a, b)[side], (0, 0), sigma), np.float32)
-    return (softer, b) if side == 0 else (a, softer)
+    planes = [np.asarray(one, np.float32) for one in (a, b)]
+    if sigma:
+        planes[side] = np.asarray(cv2.GaussianBlur(planes[side], (0, 0), sigma), np.float32)
+    return planes[0], planes[1]
 
 
 def _sampled(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
@@ -134,30 +143,50 @@ def _through(rgb: Rgb, curve: NDArray[np.float64]) -> Rgb:
     return np.asarray(cv2.LUT(rgb, np.clip(curve + 0.5, 0, 255).astype(np.uint8)), np.uint8)
 
 
-def _structured(a: Plane, b: Plane, inside: Mask) -> list[tuple[slice, slice]]:
-    """The tiles with most structure, and not much less."""
-    height, width = a.shape
-    rows, columns = height // TILE, width // TILE
-    if rows * columns < 2:
-        return [np.s_[0:height, 0:width]]
-    edges = np.abs(cv2.Laplacian(a, cv2.CV_32F)) + np.abs(cv2.Laplacian(b, cv2.CV_32F))
-    edges = (edges * inside)[: rows * TILE, : columns * TILE]
-    energy = cv2.resize(edges, (columns, rows), interpolation=cv2.INTER_AREA).ravel()
-    order = np.argsort(-energy, kind="stable")[:TILES]
-    chosen = [divmod(int(number), columns) for number in order if energy[number] > 0.3 * energy[order[0]]]
-    return [np.s_[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE] for y, x in chosen or [(0, 0)]]
+@dataclass(frozen=True)
+class _Tiles:
+    """The tiles of two pictures with most structure, one below the other, a margin around each.
 
+    Parameters
+    ----------
+    planes
+        (n * `_FRAMED`, `_FRAMED`) float32 of both, without their slow parts, so that the light has no say.
+    inside
+        (n, `_FRAMED` * `_FRAMED`) float32, 1 in the tiles where both have pixels.
+    counts
+        (n,) float32. How many these are.
+    """
 
-def _detail(plane: Plane, tile: tuple[slice, slice]) -> Plane:
-    """A tile without its slow part, so that the light has no say."""
-    part = plane[tile]
-    return np.asarray(part - cv2.blur(part, (9, 9)), np.float32)
+    planes: tuple[Plane, Plane]
+    inside: Plane
+    counts: Plane
 
+    @classmethod
+    def of(cls, a: Gray, b: Gray, inside: Mask) -> "_Tiles":
+        height, width = a.shape
+        rows, columns = max(1, height // TILE), max(1, width // TILE)
+        edges = cv2.add(cv2.Laplacian(a, cv2.CV_8U), cv2.Laplacian(b, cv2.CV_8U)) * inside
+        whole = edges[: rows * TILE, : columns * TILE]
+        energy = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA).ravel().astype(int)
+        order = np.argsort(-energy, kind="stable")[:TILES]
+        chosen = [divmod(int(number), columns) for number in order if energy[number] >= 0.3 * energy[order[0]]]
+        room = max(0, TILE - height), max(0, TILE - width)
+        planes = []
+        for plane in (a, b):
+            wide = cv2.copyMakeBorder(plane, _MARGIN, _MARGIN + room[0], _MARGIN, _MARGIN + room[1], cv2.BORDER_REFLECT)
+            parts = [wide[y * TILE :, x * TILE :][:_FRAMED, :_FRAMED] for y, x in chosen]
+            stacked = np.concatenate(parts).astype(np.float32)
+            planes.append(np.asarray(stacked - cv2.blur(stacked, (9, 9)), np.float32))
+        masks = np.zeros((len(chosen), _FRAMED, _FRAMED), np.float32)
+        for mask, (y, x) in zip(masks, chosen, strict=True):
+            part = inside[y * TILE :, x * TILE :][:TILE, :TILE]
+            mask[_MARGIN : _MARGIN + part.shape[0], _MARGIN : _MARGIN + part.shape[1]] = part
+        flat = masks.reshape(len(chosen), -1)
+        return cls((planes[0], planes[1]), flat, np.maximum(1, flat.sum(axis=1)))
 
-def _median_residual(parts: list[tuple[Plane, Plane, Mask]], side: int, sigma: float) -> float:
-    residuals = []
-    for one, other, inside in parts:
-        sharp, soft = (one, other) if side == 0 else (other, one)
-        blurred = cv2.GaussianBlur(sharp, (0, 0), sigma) if sigma else sharp
-        residuals.append(cv2.norm(blurred, soft, cv2.NORM_L2SQR, inside) / max(1, cv2.countNonZero(inside)))
-    return float(np.median(residuals))
+    def residual(self, side: int, sigma: float) -> float:
+        """Median of the mean squares by which the tiles differ where those of one side are blurred."""
+        sharp, soft = self.planes[side], self.planes[1 - side]
+        difference = (cv2.GaussianBlur(sharp, (0, 0), sigma) if sigma else sharp) - soft
+        squares = difference.reshape(self.inside.shape) * self.inside
+        return float(np.median(np.einsum("nk,nk->n", squares, squares) / self.counts))

@@ -138,7 +138,8 @@ def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: f
         evidence = float(sums[number])
         if limit < evidence < CERTAIN * limit and len(kept) < REGIONS and not still:
             place = _around(stats[number], above.shape)
-            evidence = _shifted(*(one.plane[_pixels(place)] for one in (a, b)), copying, label[place] == number)
+            pixels = _pixels(place)
+            evidence = _shifted(a.plane[pixels], b.plane[pixels], copying, label[place] == number)
         strongest = max(strongest, evidence)
         if sums[number] <= limit:
             break
@@ -222,10 +223,10 @@ def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask) -> _Co
         sample = np.ones_like(sample)
     residual, structure, steep = (plane[some][sample] for plane in (residual, structure, steep))
     order = np.argsort(steep, kind="stable")
-    parts = [part for part in np.array_split(order, CELLS) if len(part)]
-    medians = np.array([np.median(residual[part]) for part in parts])
-    steepness = np.array([steep[part].mean() for part in parts])
-    half, steepest = len(parts) // 2, order[-max(1, len(order) // 3) :]
+    cells = min(CELLS, len(order))
+    parts = order[: len(order) // cells * cells].reshape(cells, -1)
+    medians, steepness = np.median(residual[parts], axis=1), steep[parts].mean(axis=1)
+    half, steepest = cells // 2, order[-max(1, len(order) // 3) :]
     noise = max(LEAST_NOISE**2, float(np.median(medians[: max(1, half // 2)])))
     clear = steepness[half:] > ABOVE_NOISE * noise
     shakes = np.maximum(medians[half:] - noise, 0)[clear] / steepness[half:][clear]
