@@ -9,10 +9,12 @@ all of them keep the order of the tasks, so that the outcome does not depend on 
 
 import hashlib
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from labelonce.embedding.base import Embedder
 from labelonce.errors import ImageProblem, ImageUnavailable
 from labelonce.features import FEATURES_VERSION, extract
 from labelonce.fetching import TOGETHER, Fetched, Fetcher, Job, Known
-from labelonce.images.decoding import LONG_SIDE, Picture, decode
+from labelonce.images.decoding import Picture, decode, pixels_of
 from labelonce.images.ignoring import filled_up
 from labelonce.images.parts import PARTS
 from labelonce.images.regions import Region, without
@@ -36,6 +38,8 @@ from labelonce.threads import cores, threads
 FEATURES = str(FEATURES_VERSION)
 WRITTEN = 64  # images that are remembered at once
 FINE_SIDE = 2000  # pixels at which pictures are compared closely: text of a whole page is read there
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,8 @@ class Reader:
         content = self._store.features(pixels, FEATURES)
         if content is not None:
             return content
-        picture = self._again(*images.origins[row], digest=images.records[row].digest)
+        read = partial(decode, max_pixels=self._max_pixels)
+        picture = self._again(*images.origins[row], images.records[row].digest, read)
         if picture is None:
             return None
         content = extract(self._without_ignored(picture)).to_bytes()
@@ -195,18 +200,18 @@ class Reader:
 
         None where it cannot be had again, or somebody changed it meanwhile.
         """
-        picture = self._again(*images.origins[row], digest=images.records[row].digest, long_side=FINE_SIDE)
-        return None if picture is None else picture.rgb
+        read = partial(pixels_of, max_pixels=self._max_pixels, long_side=FINE_SIDE)
+        return self._again(*images.origins[row], images.records[row].digest, read)
 
-    def _again(self, task: Task, location: str, *, digest: str, long_side: int = LONG_SIDE) -> Picture | None:
-        """A picture that was there before; None where it is gone, or its bytes are others now."""
+    def _again(self, task: Task, location: str, digest: str, read: Callable[[bytes, Region | None], T]) -> T | None:
+        """Read an image that was there before; None where it is gone, or its bytes are others now."""
         try:
             data = self._spool.get(digest) if self._spool else None
             content = Content(data) if data is not None else self._source.read(task, location)
             regions = {region for place, region in self._parts(task) if place == location}
             for region in regions:
                 if content is not None and self._digest(content, region) == digest:
-                    return decode(content.data, max_pixels=self._max_pixels, region=region, long_side=long_side)
+                    return read(content.data, region)
         except ImageProblem:
             pass
         return None

@@ -3,9 +3,10 @@
 import math
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -76,7 +77,7 @@ class Picture:
 
 
 def decode(
-    data: bytes, *, max_pixels: int = 170_000_000, region: Region | None = None, long_side: int = LONG_SIDE
+    data: bytes, region: Region | None = None, *, max_pixels: int = 170_000_000, long_side: int = LONG_SIDE
 ) -> Picture:
     """Decode an image file.
 
@@ -118,10 +119,28 @@ def decode(
     ImageUnreadable
         Whatever is wrong with the bytes; the text is for a person.
     """
+    return _decoded(data, max_pixels, region, long_side, measured=True)
+
+
+def pixels_of(
+    data: bytes, region: Region | None = None, *, max_pixels: int, long_side: int = LONG_SIDE
+) -> NDArray[np.uint8]:
+    """`decode`'s `Picture.rgb` alone: of what was decoded before, the rest is known.
+
+    Raises
+    ------
+    ImageUnreadable
+        As `decode` does.
+    """
+    return _decoded(data, max_pixels, region, long_side, measured=False).rgb
+
+
+def _decoded(data: bytes, max_pixels: int, region: Region | None, long_side: int, *, measured: bool) -> Picture:
+    """Decode, and say of everything that goes wrong that the image is unreadable."""
     if not data:
         raise ImageUnreadable("the file is empty")
     try:
-        return _decode(data, max_pixels, region, long_side)
+        return _decode(data, max_pixels, region, long_side, measured)
     except ImageUnreadable:
         raise
     except MemoryError:
@@ -130,7 +149,7 @@ def decode(
         raise ImageUnreadable(_reason(error)) from error
 
 
-def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int) -> Picture:
+def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int, measured: bool) -> Picture:
     if len(data) > _MOST_EXIF << 16 and data.count(b"Exif\0\0") > _MOST_EXIF:
         raise ImageUnreadable(f"too costly: more than {_MOST_EXIF} parts of EXIF")
     reader = _READERS.get(formats.kind_of(data[: formats.HEAD]) or "")
@@ -139,7 +158,7 @@ def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int)
         _check(file.size, max_pixels)
         with _room.taken(math.prod(file.size)):
             pixels = file.load()
-            return _picture(pixels, pixels.size, region, long_side)
+            return _picture(pixels, pixels.size, region, long_side, measured)
     with formats.quiet():
         image = formats.open_image(data)
         width, height = image.size
@@ -160,7 +179,7 @@ def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int)
         with formats.quiet() if image.format == "TIFF" else nullcontext():  # the others do not warn while they decode
             loaded = _loaded(image) if colours is None else colours()
         if colours is not None:
-            return _picture(loaded, loaded.size, region, long_side)
+            return _picture(loaded, loaded.size, region, long_side, measured)
         if orientation is None:
             width, height = image.size  # Pillow turns TIFF while it decodes
             orientation = formats.orientation_of(image)
@@ -168,7 +187,8 @@ def _decode(data: bytes, max_pixels: int, region: Region | None, long_side: int)
             width, height = height, width
         with formats.quiet():
             taken = captured(image)
-        return replace(_picture(_turned(loaded, orientation), (width, height), region, long_side), captured=taken)
+        upright = _turned(loaded, orientation)
+        return replace(_picture(upright, (width, height), region, long_side, measured), captured=taken)
 
 
 def _check(size: tuple[int, int], max_pixels: int) -> None:
@@ -197,8 +217,10 @@ def _turned(loaded: Image.Image | Deep, orientation: int) -> Image.Image | Deep:
     return loaded if turn is None else loaded.transpose(turn)
 
 
-def _picture(upright: Image.Image | Deep, size: tuple[int, int], region: Region | None, long_side: int) -> Picture:
-    """The picture of upright pixels; the size is the file's own."""
+def _picture(
+    upright: Image.Image | Deep, size: tuple[int, int], region: Region | None, long_side: int, measured: bool
+) -> Picture:
+    """The picture of upright pixels; the size is the file's own. Without digest and sharpness where not `measured`."""
     width, height = size
     if region is not None:
         left, top, right, bottom = region.box(width, height)
@@ -206,12 +228,12 @@ def _picture(upright: Image.Image | Deep, size: tuple[int, int], region: Region 
         box = region.box(*upright.size)
         upright = upright.cropped(box) if isinstance(upright, Deep) else upright.crop(box)
     if isinstance(upright, Deep):
-        upright = upright.plain()
-        digest = upright.digest(f"{width}x{height}")
-        rgb = _seen(upright.shown(max(1, max(upright.size) // long_side)), long_side)
+        deep = upright.plain()
+        rgb = _seen(deep.shown(max(1, max(deep.size) // long_side)), long_side)
+        digest: Callable[[], str] = partial(deep.digest, f"{width}x{height}")
     else:
         rgb, digest = _pixels(upright, f"{width}x{height}", long_side)
-    return Picture(width, height, rgb, digest, _sharpness(rgb))
+    return Picture(width, height, rgb, digest(), _sharpness(rgb)) if measured else Picture(width, height, rgb, "", 0.0)
 
 
 class _Room:
@@ -274,21 +296,22 @@ def _reason(error: Exception) -> str:
     return f"damaged: {text or type(error).__name__}"
 
 
-def _pixels(image: Image.Image, size: str, long_side: int) -> tuple[NDArray[np.uint8], str]:
-    """Reduced RGB and the digest of all pixels of an upright image of 8 bits."""
+def _pixels(image: Image.Image, size: str, long_side: int) -> tuple[NDArray[np.uint8], Callable[[], str]]:
+    """Reduced RGB of an upright image of 8 bits, and what tells the digest of all its pixels."""
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
-            return _seen(image, long_side), _digest(image, size)
-    if image.mode in ("CMYK", "LAB"):  # several values have one RGB, so the digest is taken first
-        digest = _digest(image, size)
-        return np.asarray(_reduced(image.convert("RGB"), long_side)), digest
+            return _seen(image, long_side), partial(_digest, image, size)
+    if image.mode in ("CMYK", "LAB"):  # several values have one RGB, so the digest is of these
+        return np.asarray(_reduced(image.convert("RGB"), long_side)), partial(_digest, image, size)
     if image.mode != "RGB":
         image = image.convert("RGB")
     if image.width * image.height > AT_ONCE:
-        return _seen(image.reduce(max(1, max(image.size) // long_side)), long_side), _digest(image, size)
+        reduced = image.reduce(max(1, max(image.size) // long_side))
+        return _seen(reduced, long_side), partial(_digest, image, size)
     pixels = np.asarray(image)
-    return _shrunk(pixels, long_side), digest_of(f"{size} RGB {image.width}x{image.height}", (pixels.data,))
+    name = f"{size} RGB {image.width}x{image.height}"
+    return _shrunk(pixels, long_side), partial(digest_of, name, (pixels.data,))
 
 
 def _seen(image: Image.Image, long_side: int) -> NDArray[np.uint8]:
