@@ -13,7 +13,7 @@ from labelonce.reading import KnownImages, Reader
 from labelonce.verification import Rgb, Verdict, verify
 
 FEATURES_IN_MEMORY = 256  # about 100 kB each
-PICTURES_IN_MEMORY = 1 << 26  # bytes: what stands for many is compared with one after the other
+PICTURES_IN_MEMORY = 1 << 23  # bytes: what stands for many is compared with one after the other
 NO_FEATURES = "no features"
 
 
