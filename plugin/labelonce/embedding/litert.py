@@ -1,26 +1,17 @@
 """Networks run by LiteRT (formerly TensorFlow Lite): a third of TensorFlow's CPU time, and none to import it."""
 
-import os
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce.embedding.runtime import quiet_tensorflow
+from labelonce.embedding.saying import without_line
+
 GREETING: Final = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 _loading = threading.Lock()
-
-
-def available() -> bool:
-    """Whether there is a LiteRT for this platform."""
-    try:
-        import ai_edge_litert.interpreter  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 class LiteNetwork:
@@ -54,30 +45,17 @@ class LiteNetwork:
 
 
 def _interpreter(content: bytes) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    with _loading, _without(GREETING):
-        interpreter = Interpreter(model_content=content, num_threads=1)
+    with _loading, without_line(GREETING), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)  # LiteRT is not for all
+        interpreter = _made_by()(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
     return interpreter
 
 
-@contextmanager
-def _without(line: bytes) -> Iterator[None]:
-    """Leave out a line that a library written in C++ says on standard error; everything else is said afterwards."""
+def _made_by() -> Any:
+    """The class of interpreters: TensorFlow's where there is no LiteRT for this platform."""
     try:
-        held, real = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115 - closed below
-    except OSError:  # there is no standard error, or no room
-        yield
-        return
-    with held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            for said in held:
-                if said.strip() != line:
-                    os.write(2, said)
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        return quiet_tensorflow().lite.Interpreter
+    return Interpreter

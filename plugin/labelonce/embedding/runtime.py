@@ -2,13 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
+from labelonce.embedding.saying import without_line
 from labelonce.errors import ConfigurationError
+
+SETTINGS = b"fully_quantize: 0, inference_type: 6, input_inference_type: FLOAT32, output_inference_type: FLOAT32"
 
 
 def quiet_tensorflow() -> Any:
@@ -35,13 +38,25 @@ def compiled(model: Any, shape: tuple[int, int, int], dtype: DTypeLike = np.uint
     return graph
 
 
-def converted(model: Any) -> bytes:
-    """A Keras model as the content of a .tflite file, in float32."""
+def converted(model: Any, samples: Sequence[NDArray[np.uint8]]) -> bytes:
+    """A Keras model as the content of a .tflite file that computes with 8 bits; in and out go float32.
+
+    Parameters
+    ----------
+    model
+        Of one picture.
+    samples
+        Pictures that say between which values the activations lie.
+    """
     tensorflow = quiet_tensorflow()
     try:
         with tempfile.TemporaryDirectory(prefix="labelonce-") as folder:
             model.export(folder, format="tf_saved_model", verbose=False)
-            content: bytes = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
+            converter = tensorflow.lite.TFLiteConverter.from_saved_model(folder)
+            converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([one[None].astype(np.float32)] for one in samples)
+            with without_line(SETTINGS):
+                content: bytes = converter.convert()
     except (OSError, tensorflow.errors.OpError) as error:
         raise ConfigurationError(
             f"The network cannot be prepared in the folder for temporary files ({' '.join(str(error).split())[:300]}). "
