@@ -105,7 +105,7 @@ def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | N
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return Difference(np.inf, 0.0)
     lit = in_one_light(laid, inside)
-    structure = _structure(*equally_sharp(gray(lit[0]), laid.moved(gray(lit[1])), inside), inside, laid.scale)
+    structure = _structure(*equally_sharp(gray(lit.a), laid.moved(gray(lit.b)), inside), inside, laid.scale)
     if structure.regions is not None:
         boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
         return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
@@ -127,8 +127,8 @@ def differ_clearly(a: Rgb, b: Rgb, transform: Transform) -> Difference | None:
     inside = without_rim(without_rim(laid.inside))
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return None
-    one, other = (gray(rgb) for rgb in in_one_light(laid, inside))
-    planes = np.asarray(one, np.float32), np.asarray(laid.moved(other), np.float32)
+    lit = in_one_light(laid, inside)
+    planes = np.asarray(gray(lit.a), np.float32), np.asarray(laid.moved(gray(lit.b)), np.float32)
     structure = differing(*planes, inside, IN_THUMBNAILS)
     if structure.regions is None:
         return None

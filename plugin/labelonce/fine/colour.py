@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.fine.laying import Laid, Mask, Rgb, median_of
+from labelonce.fine.light import Lit
 
 LONG_SIDE = 256  # pixels up to which colours are compared; JPEG keeps them at half the resolution anyway
 SOFT = 1.2  # pixels, standard deviation
@@ -47,7 +48,7 @@ class Recoloured:
     regions: NDArray[np.uint8] | None = None
 
 
-def recoloured(laid: Laid, lit: tuple[Rgb, Rgb], inside: Mask) -> Recoloured:
+def recoloured(laid: Laid, lit: Lit, inside: Mask) -> Recoloured:
     """Find the regions of another colour of two pictures.
 
     A greyscale copy has the shades of the coloured picture, in its own light: nothing else is asked of its colours,
@@ -59,29 +60,31 @@ def recoloured(laid: Laid, lit: tuple[Rgb, Rgb], inside: Mask) -> Recoloured:
     laid
         Both, in their own light.
     lit
-        `laid.a` and `laid.b` in one light.
+        Both in one light.
     inside
         (h, w) uint8, 1 where both have pixels.
     """
     factor = max(1, ceil(max(inside.shape) / LONG_SIDE))
-    one, other = laid.reduced(*lit, factor)
+    one, other = laid.reduced(lit.a, lit.b, factor)
     mask = np.asarray(cv2.resize(inside, one.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
     mask = np.asarray(cv2.erode(255 * mask, np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
     seen = mask > 0
     if not seen.any():
         return Recoloured()
     one, other = _soft(one), _soft(other)
-    of_one_tone = lit[0] is laid.a and lit[1] is laid.b
-    if not of_one_tone and cv2.norm(one, other, cv2.NORM_INF, cv2.merge([mask] * 3)) < ALIKE:
+    if not lit.of_one_tone and cv2.norm(one, other, cv2.NORM_INF, cv2.merge([mask] * 3)) < ALIKE:
         return Recoloured()
-    lab_a, lab_b = _lab(one), _lab(other if of_one_tone else _tinted(other, one, seen))
-    shade, green, blue = cv2.split(cv2.absdiff(lab_a, lab_b))
-    hue = cv2.max(green, blue)
-    gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(_lab(other), mask)
-    most, other_hue = (TONE, TONE) if of_one_tone else (SHADE, HUE)
-    if gray_a != gray_b and not of_one_tone:
+    lab_a, lab_b = _lab(one), _lab(other)
+    shade, hue = _apart(lab_a, lab_b)
+    gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(lab_b, mask)
+    most, other_hue = (TONE, TONE) if lit.of_one_tone else (SHADE, HUE)
+    if gray_a == gray_b and not (((hue > other_hue) | (shade > most)) & seen).any():
+        return Recoloured()
+    if not lit.of_one_tone:
+        shade, hue = _apart(lab_a, _lab(_tinted(other, one, seen)))
+    if gray_a != gray_b and not lit.of_one_tone:
         first, second = (_soft(rgb) for rgb in laid.reduced(laid.a, laid.b, factor))
-        shade, most = cv2.absdiff(*(_lab(_without_colour(rgb))[..., 0] for rgb in (first, second))), OWN_SHADE
+        shade, most = _apart(*(_lab(_without_colour(rgb)) for rgb in (first, second)))[0], OWN_SHADE
         coloured = _lab(second if gray_a else first)
         if _colourful(coloured, seen) or (_of_one_luma(first, second, seen) and _uneven(coloured, seen)):
             hue = np.zeros_like(hue)
@@ -99,6 +102,12 @@ def _soft(rgb: Rgb) -> Rgb:
 
 def _lab(rgb: Rgb) -> Rgb:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), np.uint8)
+
+
+def _apart(a: Rgb, b: Rgb) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """By how many levels of Lab the pixels differ in shade and in hue."""
+    shade, green, blue = cv2.split(cv2.absdiff(a, b))
+    return np.asarray(shade, np.uint8), np.asarray(cv2.max(green, blue), np.uint8)
 
 
 def _without_colour(rgb: Rgb) -> Rgb:

@@ -31,8 +31,25 @@ _GAMMA_COST, _BLUR_COST = 0.3, 0.1  # what a stronger correction has to be bette
 _LUT = np.arange(256, dtype=np.float64)
 
 
-def in_one_light(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
-    """`laid.a` and `laid.b`, one of them brought to the light of the other.
+@dataclass(frozen=True)
+class Lit:
+    """Two laid pictures in one light.
+
+    Parameters
+    ----------
+    a, b
+        `Laid.a` and `Laid.b`, one of them brought to the light of the other.
+    of_one_tone
+        Both have one tone only: what light that is in, nobody can tell, and they are as they were.
+    """
+
+    a: Rgb
+    b: Rgb
+    of_one_tone: bool = False
+
+
+def in_one_light(laid: Laid, inside: Mask) -> Lit:
+    """Bring one of two laid pictures to the light of the other, if that is another one.
 
     Parameters
     ----------
@@ -47,13 +64,15 @@ def in_one_light(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
     thin = max(1, len(source) // SAMPLES)
     source, target = source[::thin], target[::thin]
     if not len(source) or max(float(source.std()), float(target.std())) < ONE_TONE:
-        return laid.a, laid.b  # what light one tone is in, nobody can tell
+        return Lit(laid.a, laid.b, of_one_tone=True)
+    if float(np.abs(source - target).mean()) < EXPLAINED:
+        return Lit(laid.a, laid.b)
     curve = light_curve(source, target)
     if _flattened(curve) > SPREAD:  # what the other one lost by clipping cannot be brought back: lose it here too
         other = light_curve(target, source)
         if _flattened(other) < _flattened(curve):
-            return _through(laid.a, other), laid.b
-    return laid.a, _through(laid.b, curve)
+            return Lit(_through(laid.a, other), laid.b)
+    return Lit(laid.a, _through(laid.b, curve))
 
 
 def light_curve(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
