@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.fine.laying import Mask, Plane
+from labelonce.fine.odd import odd_one
 
 WINDOW = 9  # pixels, of a Gaussian of a quarter of it
 GAIN = (0.66, 1.5)  # of the contrast in one window, beside the light of the whole
@@ -102,7 +103,9 @@ class Differing:
     lost: bool = False
 
 
-def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = False) -> Differing:
+def differing(
+    a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = False, scale: float | None = None
+) -> Differing:
     """Find the regions in which two pictures on one grid and in one light differ.
 
     Parameters
@@ -115,6 +118,8 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = F
         Evidence up to which a region is no difference.
     still
         Whether a pixel stands for several: regions are not shifted, that would be too far, and edges stay in place.
+    scale
+        Pixels here for one of the picture's own, where a region may also stand out from many alike; None: it may not.
     """
     square = np.ones((WINDOW, WINDOW), np.uint8)
     core = np.asarray(cv2.erode(inside, square, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
@@ -133,7 +138,9 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = F
     if copying.lost:
         return Differing(np.inf, np.asarray(core, np.int32), lost=True)
     above = _above(residual, copying.explains(steep), core)
-    return _regions(one, other, above, copying, limit, still)
+    found = _regions(one, other, above, copying, limit, still)
+    odd = odd_one(above, steep, limit, 1 / scale) if scale and found.regions is None else None
+    return Differing(odd[0], odd[1].astype(np.int32)) if odd else found
 
 
 def _regions(a: _Windows, b: _Windows, above: Plane, copying: _Copying, limit: float, still: bool) -> Differing:
