@@ -117,3 +117,15 @@ def test_sizes_are_in_pixels_of_the_picture():
     small = places((40, 40, 6, 6.0))
     assert odd_one(small, STEEP, 80, 1) is None
     assert odd_one(small, STEEP, 80, (LEAST / 36) ** 0.5 + 0.01) is not None
+
+
+@pytest.mark.parametrize("size", [18, 26])
+@pytest.mark.parametrize("place", [(4, 5), (60, 300)])
+@pytest.mark.parametrize(("ground", "ink"), [(48, 0), (128, 90), (250, 200)])
+def test_a_line_on_plain_ground_is_not_blurred_away(ground, ink, place, size):
+    def screen(text):
+        image = Image.new("RGB", (560, 800), (ground,) * 3)
+        ImageDraw.Draw(image).text(place, text, fill=(ink,) * 3, font=ImageFont.load_default(size))
+        return np.asarray(image)
+
+    assert not look(screen(""), screen("Bye bye"), AS_IT_LIES).same

@@ -87,6 +87,8 @@ def _curve(source: NDArray[np.float64], target: NDArray[np.float64], gamma: floa
 def equally_sharp(a: Plane, b: Plane, inside: Mask) -> tuple[Plane, Plane]:
     """Both, one of them blurred as much as makes them agree best where there is most structure."""
     tiles = _structured(a, b, inside)
+    if not tiles:
+        return a, b
     parts = [(_detail(a, tile), _detail(b, tile), inside[tile]) for tile in tiles]
     unchanged = _median_residual(parts, 0, 0.0)
     best = (unchanged, 0, 0.0)
@@ -119,17 +121,19 @@ def _through(rgb: Rgb, curve: NDArray[np.float64]) -> Rgb:
 
 
 def _structured(a: Plane, b: Plane, inside: Mask) -> list[tuple[slice, slice]]:
-    """The tiles with most structure, and not much less."""
+    """The tiles with most structure in both, and not much less: what only one shows has no sharpness to compare."""
     height, width = a.shape
     rows, columns = height // TILE, width // TILE
     if rows * columns < 2:
         return [np.s_[0:height, 0:width]]
-    edges = np.abs(cv2.Laplacian(a, cv2.CV_32F)) + np.abs(cv2.Laplacian(b, cv2.CV_32F))
-    edges = (edges * inside)[: rows * TILE, : columns * TILE]
-    energy = cv2.resize(edges, (columns, rows), interpolation=cv2.INTER_AREA).ravel()
+    energies = []
+    for plane in (a, b):
+        edges = (np.abs(cv2.Laplacian(plane, cv2.CV_32F)) * inside)[: rows * TILE, : columns * TILE]
+        energies.append(cv2.resize(edges, (columns, rows), interpolation=cv2.INTER_AREA).ravel())
+    energy = np.minimum(*energies)
     order = np.argsort(-energy, kind="stable")[:TILES]
     chosen = [divmod(int(number), columns) for number in order if energy[number] > 0.3 * energy[order[0]]]
-    return [np.s_[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE] for y, x in chosen or [(0, 0)]]
+    return [np.s_[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE] for y, x in chosen]
 
 
 def _detail(plane: Plane, tile: tuple[slice, slice]) -> Plane:
