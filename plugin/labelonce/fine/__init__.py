@@ -8,6 +8,7 @@ noise, blur, sharpening, light) does not.
     rim          what an editor filled up along the rim has no say
     light        in one light, and equally sharp
     structure    where structure differs by more than copying explains
+    odd          where it differs in one place of many alike
     colour       where the colour is another
 """
 
@@ -158,4 +159,4 @@ def _structure(a: Plane, b: Plane, inside: Mask, scale: float) -> Differing:
         coarse = replace(coarse, evidence=coarse.evidence * EVIDENCE * scale / COARSE_EVIDENCE)
         if coarse.regions is not None:
             return coarse
-    return max(coarse, differing(a, b, inside, EVIDENCE * scale), key=lambda found: found.evidence)
+    return max(coarse, differing(a, b, inside, EVIDENCE * scale, scale=scale), key=lambda found: found.evidence)

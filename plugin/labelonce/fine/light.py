@@ -120,7 +120,10 @@ def equally_sharp(a: Gray, b: Gray, inside: Mask) -> tuple[Plane, Plane]:
     a, b
         (h, w) uint8 grey levels.
     """
+    planes = [np.asarray(one, np.float32) for one in (a, b)]
     tiles = _Tiles.of(a, b, inside)
+    if tiles is None:
+        return planes[0], planes[1]
     unchanged = tiles.residual(0, 0.0)
     best = (unchanged, 0, 0.0)
     for side in (0, 1):
@@ -132,7 +135,6 @@ def equally_sharp(a: Gray, b: Gray, inside: Mask) -> tuple[Plane, Plane]:
                 break
             previous = residual
     _, side, sigma = best
-    planes = [np.asarray(one, np.float32) for one in (a, b)]
     if sigma:
         planes[side] = np.asarray(cv2.GaussianBlur(planes[side], (0, 0), sigma), np.float32)
     return planes[0], planes[1]
@@ -164,7 +166,7 @@ def _through(rgb: Rgb, curve: NDArray[np.float64]) -> Rgb:
 
 @dataclass(frozen=True)
 class _Tiles:
-    """The tiles of two pictures with most structure, one below the other, a margin around each.
+    """The tiles with most structure in both of two pictures, one below the other, a margin around each.
 
     Parameters
     ----------
@@ -181,12 +183,17 @@ class _Tiles:
     counts: Plane
 
     @classmethod
-    def of(cls, a: Gray, b: Gray, inside: Mask) -> "_Tiles":
+    def of(cls, a: Gray, b: Gray, inside: Mask) -> "_Tiles | None":
+        """None where no tile has structure in both: what only one shows has no sharpness to compare."""
         height, width = a.shape
         rows, columns = max(1, height // TILE), max(1, width // TILE)
-        edges = cv2.add(cv2.Laplacian(a, cv2.CV_8U), cv2.Laplacian(b, cv2.CV_8U)) * inside
-        whole = edges[: rows * TILE, : columns * TILE]
-        energy = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA).ravel().astype(int)
+        energies = []
+        for plane in (a, b):
+            edges = np.asarray(cv2.Laplacian(plane, cv2.CV_8U) * inside, np.float32)[: rows * TILE, : columns * TILE]
+            energies.append(cv2.resize(edges, (columns, rows), interpolation=cv2.INTER_AREA).ravel())
+        energy = np.minimum(*energies)
+        if not energy.any():
+            return None
         order = np.argsort(-energy, kind="stable")[:TILES]
         chosen = [divmod(int(number), columns) for number in order if energy[number] >= 0.3 * energy[order[0]]]
         room = max(0, TILE - height), max(0, TILE - width)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.fine.laying import Mask, Plane
+from labelonce.fine.odd import odd_one
 
 WINDOW = 9  # pixels, of a Gaussian of a quarter of it
 APART = 2  # pixels between the windows
@@ -23,10 +24,7 @@ GAIN = (0.66, 1.5)  # of the contrast in one window, beside the light of the who
 VISIBLE = 5.0  # grey levels, standard deviation of a residual that is not seen
 LEAST_NOISE = 1.2  # grey levels
 MOST_NOISE = 15.0  # grey levels: beyond, nothing of the pictures agrees
-SHAKE = 0.08  # squared pixels by which edges may be off in any copy
-READ = 4.0  # times what is read off the pair, beside that
-ABOVE_NOISE = 2.0  # times the noise that the squared gradient has to be for it: the rest is grain
-MOST_SHAKE = 0.5  # squared pixels of what is read off
+ABOVE_NOISE = 2.0  # times the noise that the squared gradient has to be to show shake: the rest is grain
 LOST = 0.45  # share of the structure of the steepest third that is residual: beyond, nothing of the pictures agrees
 TIMES = 4.0  # the residual that copying leaves, from which on a place differs
 MOST = 20.0  # times that: a place has no more say than this
@@ -36,6 +34,29 @@ CELLS = 12  # parts of the places by steepness, for reading the noise
 _SAMPLES = 4000
 _SQUARES = 2 * round(WINDOW / APART / 2) + 1  # squares along a window
 _SPREAD = ((WINDOW / 4) ** 2 - (APART**2 - 1) / 12) ** 0.5 / APART  # squares; with that of one, the window's
+
+
+@dataclass(frozen=True)
+class Shake:
+    """Squared pixels by which copying may have moved edges.
+
+    Parameters
+    ----------
+    least
+        In any copy.
+    read
+        Times what is read off the pair, beside that.
+    most
+        Of what is read off.
+    """
+
+    least: float
+    read: float
+    most: float
+
+
+AS_THEY_ARE = Shake(0.08, 4.0, 0.5)
+REDUCED = Shake(0.02, 1.0, 0.03)  # a fraction of a pixel is hardly any there: edges that moved are no copying's
 
 
 @dataclass(frozen=True)
@@ -62,7 +83,7 @@ class _Copying:
 
     def explains(self, steep: Plane) -> Plane:
         """Variance in each window that copying explains, squared grey levels; of `_steepness`."""
-        return np.asarray(TIMES * (self.noise + (self.shake + SHAKE) * steep), np.float32)
+        return np.asarray(TIMES * (self.noise + self.shake * steep), np.float32)
 
 
 @dataclass(frozen=True)
@@ -85,7 +106,9 @@ class Differing:
     lost: bool = False
 
 
-def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = False) -> Differing:
+def differing(
+    a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = False, scale: float | None = None
+) -> Differing:
     """Find the regions in which two pictures on one grid and in one light differ.
 
     Parameters
@@ -97,7 +120,9 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = F
     limit
         Evidence up to which a region is no difference.
     still
-        Whether regions are not shifted: where a pixel stands for several, that would be too far.
+        Whether a pixel stands for several: regions are not shifted, that would be too far, and edges stay in place.
+    scale
+        Pixels here for one of the picture's own, where a region may also stand out from many alike; None: it may not.
     """
     core = _core(inside)
     if not core.any():
@@ -108,11 +133,16 @@ def differing(a: Plane, b: Plane, inside: Mask, limit: float, *, still: bool = F
     one, other = _Windows.of(a), _Windows.of(b)
     residual = _residual(one, other)
     steep = _steepness(a, b)
-    copying = _copying(residual, np.maximum(one.variance, other.variance), steep, core)
+    allowed = REDUCED if still else AS_THEY_ARE
+    copying = _copying(residual, np.maximum(one.variance, other.variance), steep, core, allowed)
     if copying.lost:
         return Differing(np.inf, np.asarray(core, np.int32), lost=True)
     above = _above(residual, copying.explains(steep), core)
-    return _regions(one, other, above, copying, limit, still)
+    found = _regions(one, other, above, copying, limit, still)
+    if scale is None or found.regions is not None:
+        return found
+    odd = odd_one(above, steep, limit / APART**2, APART / scale)
+    return Differing(odd[0] * APART**2, odd[1].astype(np.int32)) if odd else found
 
 
 def _core(inside: Mask) -> Mask:
@@ -214,7 +244,7 @@ def _steepness(a: Plane, b: Plane) -> Plane:
     return _window(np.asarray(np.minimum(*squares), np.float32))
 
 
-def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask) -> _Copying:
+def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask, allowed: Shake) -> _Copying:
     """Read off the pair what copying left: medians of places by their steepness; what differs in some has no say."""
     step = max(1, round((seen.size / _SAMPLES) ** 0.5))
     some = np.s_[::step, ::step]
@@ -233,4 +263,4 @@ def _copying(residual: Plane, structure: Plane, steep: Plane, seen: Mask) -> _Co
     shake = float(np.median(shakes)) if len(shakes) else 0.0
     left, all_of_it = float(residual[steepest].sum()), float(structure[steepest].sum())
     lost = noise > MOST_NOISE**2 or left > LOST * max(all_of_it, VISIBLE**2 * len(steepest))
-    return _Copying(noise, min(READ * shake, MOST_SHAKE), lost)
+    return _Copying(noise, allowed.least + min(allowed.read * shake, allowed.most), lost)
