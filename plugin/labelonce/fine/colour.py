@@ -19,6 +19,7 @@ GAINS = (0.85, 1.18)  # of each channel: white balance
 OFFSETS = (-10.0, 10.0)  # grey levels of each channel
 HUE = 14.0  # levels of a or b of Lab that are another colour
 SHADE = 26.0  # levels of L of Lab that are another shade
+FLAT_SHADE = 13.0  # the same of drawings of a few tones, which no lens and no shadow made darker in places
 OWN_SHADE = 12.0  # the same of a greyscale copy, whose light is not corrected
 TONE = 4.0  # levels of L, a or b of Lab that are another tone, of pictures of one: no light explains it
 ALIKE = 7.0  # levels of every channel up to which neither can be: 8 make 15 levels of a or b, of any colour
@@ -77,11 +78,12 @@ def recoloured(laid: Laid, lit: Lit, inside: Mask) -> Recoloured:
     lab_a, lab_b = _lab(one), _lab(other)
     shade, hue = _apart(lab_a, lab_b)
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(lab_b, mask)
-    most, other_hue = (TONE, TONE) if lit.of_one_tone else (SHADE, HUE)
+    most, other_hue = (TONE, TONE) if lit.of_one_tone else (FLAT_SHADE if lit.flat else SHADE, HUE)
     if gray_a == gray_b and not (((hue > other_hue) | (shade > most)) & seen).any():
         return Recoloured()
     if not lit.of_one_tone:
-        shade, hue = _apart(lab_a, _lab(_tinted(other, one, seen)))
+        tinted, hue = _apart(lab_a, _lab(_tinted(other, one, seen)))
+        shade = shade if lit.flat else tinted
     if gray_a != gray_b and not lit.of_one_tone:
         first, second = (_soft(rgb) for rgb in laid.reduced(laid.a, laid.b, factor))
         shade, most = _apart(*(_lab(_without_colour(rgb)) for rgb in (first, second)))[0], OWN_SHADE

@@ -4,6 +4,7 @@ One bounded gain, gamma and offset for the whole picture: a curve that is freer 
 one. Every channel goes through the same curve, clipped as the editor would clip it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +22,8 @@ ROUNDS = 4
 EXPLAINED = 1.0  # grey levels that are left on the average: no better curve is sought
 CLIPPED = (4, 251)  # grey levels: what lies beyond says little about the light
 ONE_TONE = 3.0  # grey levels, standard deviation
+FEW_TONES, TONE = 5, 4  # tones, and grey levels around each, that a flat drawing consists of
+FLAT = 0.9  # share of its places that they have
 SPREAD = 6.0  # grey levels of the whole range that a curve may flatten before the other direction is asked
 BLURS = (0.0, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8)  # pixels, standard deviations
 TILE, TILES = 48, 12  # side in pixels, and how many of the most structured ones say which is sharper
@@ -41,11 +44,14 @@ class Lit:
         `Laid.a` and `Laid.b`, one of them brought to the light of the other.
     of_one_tone
         Both have one tone only: what light that is in, nobody can tell, and they are as they were.
+    flat
+        Both have a few tones only, as what is drawn.
     """
 
     a: Rgb
     b: Rgb
     of_one_tone: bool = False
+    flat: bool = False
 
 
 def in_one_light(laid: Laid, inside: Mask) -> Lit:
@@ -57,8 +63,9 @@ def in_one_light(laid: Laid, inside: Mask) -> Lit:
         (h, w) uint8, 1 where both have pixels.
     """
     first, second = _sampled(laid, inside)
+    flat = _flat(first) and _flat(second)
     fair = ~(_clipped(first) | _clipped(second))
-    if np.count_nonzero(fair) < 50 + 0.02 * len(fair):
+    if flat or np.count_nonzero(fair) < 50 + 0.02 * len(fair):
         fair = np.ones_like(fair)
     target, source = (gray(colours[fair][None])[0].astype(np.float64) for colours in (first, second))
     thin = max(1, len(source) // SAMPLES)
@@ -66,27 +73,30 @@ def in_one_light(laid: Laid, inside: Mask) -> Lit:
     if not len(source) or max(float(source.std()), float(target.std())) < ONE_TONE:
         return Lit(laid.a, laid.b, of_one_tone=True)
     if float(np.abs(source - target).mean()) < EXPLAINED:
-        return Lit(laid.a, laid.b)
-    curve = light_curve(source, target)
+        return Lit(laid.a, laid.b, flat=flat)
+    gammas = (1.0,) if flat else GAMMAS
+    curve = light_curve(source, target, gammas)
     if _flattened(curve) > SPREAD:  # what the other one lost by clipping cannot be brought back: lose it here too
-        other = light_curve(target, source)
+        other = light_curve(target, source, gammas)
         if _flattened(other) < _flattened(curve):
-            return Lit(_through(laid.a, other), laid.b)
-    return Lit(laid.a, _through(laid.b, curve))
+            return Lit(_through(laid.a, other), laid.b, flat=flat)
+    return Lit(laid.a, _through(laid.b, curve), flat=flat)
 
 
-def light_curve(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+def light_curve(
+    source: NDArray[np.float64], target: NDArray[np.float64], gammas: Sequence[float]
+) -> NDArray[np.float64]:
     """(256,) float64. What grey levels of `source` become in the light of `target`, whatever a part of it does.
 
     Least squares, reweighted by the square of Cauchy's weight, for each gamma.
     """
-    middle = GAMMAS.index(1.0)
-    best = _curve(source, target, GAMMAS[middle])
+    middle = gammas.index(1.0)
+    best = _curve(source, target, gammas[middle])
     for step in (-1, 1):  # one way as long as it becomes better, then the other
-        for number in range(middle + step, len(GAMMAS) if step > 0 else -1, step):
+        for number in range(middle + step, len(gammas) if step > 0 else -1, step):
             if best[0] < EXPLAINED:
                 return best[1]
-            found = _curve(source, target, GAMMAS[number])
+            found = _curve(source, target, gammas[number])
             if found[0] >= best[0]:
                 break
             best = found
@@ -149,6 +159,20 @@ def _sampled(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
     across, down = (np.clip(one, 0, side - 1) for one, side in zip(there.T, laid.b.shape[1::-1], strict=True))
     first, second = (np.asarray(cv2.blur(rgb, (_AVERAGED, _AVERAGED)), np.uint8) for rgb in (laid.a, laid.b))
     return first[step * y, step * x], second[down, across]
+
+
+def _flat(colours: Rgb) -> bool:
+    """Whether a picture has next to nothing but a few tones, as what is drawn: light does not bend these."""
+    if not len(colours):
+        return False
+    counts = np.bincount(gray(colours[None])[0], minlength=256)
+    share = 0
+    for _ in range(FEW_TONES):
+        of_tone = np.convolve(counts, np.ones(2 * TONE + 1, int), "same")
+        level = int(of_tone.argmax())
+        share += int(of_tone[level])
+        counts[max(0, level - TONE) : level + TONE + 1] = 0
+    return share >= FLAT * len(colours)
 
 
 def _clipped(colours: Rgb) -> NDArray[np.bool_]:
