@@ -99,7 +99,7 @@ def recoloured(laid: Laid, lit: Lit, inside: Mask) -> Recoloured:
 
 
 def _soft(rgb: Rgb) -> Rgb:
-    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), SOFT), np.uint8)
+    return np.asarray(cv2.GaussianBlur(rgb, (5, 5), SOFT), np.uint8)
 
 
 def _lab(rgb: Rgb) -> Rgb:

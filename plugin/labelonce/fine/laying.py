@@ -231,7 +231,7 @@ def _refined(a: Plane, b: Plane, transform: Transform) -> Transform:
 def _stepped(a: Plane, b: Plane, transform: Transform) -> Transform:
     """Gauss-Newton steps until they are small."""
     long_side = max(a.shape)
-    soft_a, soft_b = (np.asarray(cv2.GaussianBlur(one, (0, 0), 1.0), np.float32) for one in (a, b))
+    soft_a, soft_b = (np.asarray(cv2.GaussianBlur(one, (5, 5), 1.0), np.float32) for one in (a, b))
     x, y = _strong(soft_a)
     if len(x) < LEAST_POINTS:
         return transform

@@ -152,7 +152,7 @@ def equally_sharp(a: Gray, b: Gray, inside: Mask) -> tuple[Plane, Plane]:
 
 def _sampled(laid: Laid, inside: Mask) -> tuple[Rgb, Rgb]:
     """(n, 3) uint8. Mean colours of places that lie evenly, in `laid.a` and in `laid.b`."""
-    step = max(1, round((inside.size / (4 * SAMPLES)) ** 0.5))
+    step = max(1, round((inside.size / (2 * SAMPLES)) ** 0.5))
     y, x = np.nonzero(inside[::step, ::step])
     back = inverse(laid.transform)
     there = np.rint(step * (np.stack([x, y], 1) @ back[:, :2].T) + back[:, 2]).astype(int)
