@@ -46,7 +46,7 @@ class Rules:
     plain_similarity
         Least cosine similarity of the embeddings of pictures that have too few corners to be aligned by them.
     candidate
-        Cosine similarity of the embeddings below which only photographs are looked at.
+        Cosine similarity of the embeddings below which only photographs are looked at, and little of them may differ.
     plain_change
         `change` for pictures whose corners do not speak for them, whatever the level, and for others than photographs
         where only these may differ.

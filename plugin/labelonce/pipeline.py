@@ -31,8 +31,7 @@ from labelonce.tasks import Task, TaskId, Touch
 from labelonce.verifier import Verifier
 from labelonce.words import Said, Word, joined, joined_labels, said_same
 
-PARTS_LESS = 0.15  # similarity that parts of pictures may lack: a part is seldom cut as the other picture is
-SCENE_LESS = 0.1  # at `scene`: turned and written on, pictures look less alike than any that `near` joins
+LESS = 0.15  # similarity that parts of pictures may lack, for none is cut as the other is, and turned ones at `scene`
 ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
 
 
@@ -319,9 +318,8 @@ def threshold_of(settings: Settings, embedder: Embedder) -> float:
         return min(similarity_from(settings.eps), 1 - ROUNDING)
     if not settings.verifies:
         return embedder.similarity
-    if settings.finds_crops:
-        return embedder.candidate_similarity - PARTS_LESS
-    return embedder.candidate_similarity - (SCENE_LESS if settings.level == SCENE else 0.0)
+    less = LESS if settings.finds_crops or settings.level == SCENE else 0.0
+    return embedder.candidate_similarity - less
 
 
 def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) -> list[Decision]:

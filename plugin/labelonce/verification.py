@@ -180,8 +180,8 @@ def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdic
     percent = 100 * max(-1.0, min(1.0, similarity))
     if _swapped(a, b):
         return _mirrored(propose(b, a, similarity, rules), a, b)
-    if similarity < rules.candidate and not (a.photographic or b.photographic):
-        return Verdict(False, "unlike", percent)
+    if similarity < rules.candidate:
+        return _by_more_corners(a, b, percent, rules) or Verdict(False, "unlike", percent)
     return _as_they_lie(a, b, percent, rules) or _by_corners(a, b, percent, rules)
 
 
@@ -244,13 +244,18 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
 def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdict:
     found = align_corners(a, b, inliers=rules.inliers, share=rules.inlier_share)
     verdict = _by_alignment(a, b, percent, found, rules)
-    if verdict.reason not in UNPROVEN or not rules.photographs or not (a.photographic or b.photographic):
-        return verdict
-    more = align_more_corners(a, b)
-    if more.transform is None:
-        return verdict
+    return (_by_more_corners(a, b, percent, rules) if verdict.reason in UNPROVEN else None) or verdict
+
+
+def _by_more_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdict | None:
+    """The verdict on photographs that weak corners lay on each other, in which little may differ; None elsewhere."""
+    if not rules.photographs or not (a.photographic or b.photographic):
+        return None
+    found = align_more_corners(a, b)
+    if found.transform is None:
+        return None
     change, agreement = min(rules.change, SAME_CHANGE), max(rules.agreement, SAME_AGREEMENT)
-    return _by_alignment(a, b, percent, more, replace(rules, change=change, proven_change=change, agreement=agreement))
+    return _by_alignment(a, b, percent, found, replace(rules, change=change, proven_change=change, agreement=agreement))
 
 
 def _by_alignment(a: Features, b: Features, percent: float, found: Alignment, rules: Rules) -> Verdict:
