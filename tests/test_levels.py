@@ -77,3 +77,10 @@ def test_thresholds_can_be_set_one_by_one():
             assert getattr(rules, rule) == pytest.approx(wanted)
             also = {"proven_change": rules.change} if rule == "change" else {}
             assert rules == replace(unchanged, **{rule: getattr(rules, rule)}, **also)
+
+
+def test_only_scene_asks_how_alike_embeddings_are_of_what_is_no_photograph():
+    embedder = {"similarity": 0.7, "strict": 0.8, "candidate": 0.6}
+    assert {level: rules_from(Settings(), level, **embedder).candidate for level in LEVELS} == {
+        "copies": -1.0, "near": -1.0, "scene": 0.6,
+    }  # fmt: skip

@@ -118,7 +118,9 @@ def test_the_level_follows_from_the_answers(tmp_path, files, settings, same, lev
     found = advise(judged(tmp_path, files, settings, jpegs() + strangers() + moved(same)), 10)
     best = found.recommendation
     assert best.level == level
-    assert found.options == f"--level {level} --eps 80%"  # the embedder's own threshold contradicts nothing
+    assert (
+        found.options == f"--level {level} --eps {65 if level == 'scene' else 80}%"
+    )  # the embedder's own threshold contradicts nothing
     assert (best.fitted.false, best.fitted.missed) == (0, 0)
     assert (best.expected.false, best.expected.missed) == (0, 0)
     assert best.fitted.same + best.fitted.different == 27

@@ -280,13 +280,13 @@ class TestTheStrongestCorners:
 def corners_asked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """How many corners are compared from now on; None is all of them."""
     asked: list[int | None] = []
-    matches = geometry._matches
+    aligned = geometry._aligned
 
-    def listening(a: Features, b: Features, strongest: int | None) -> tuple[np.ndarray, np.ndarray]:
+    def listening(a: Features, b: Features, strongest: int | None) -> geometry.Alignment:
         asked.append(strongest)
-        return matches(a, b, strongest)
+        return aligned(a, b, strongest)
 
-    monkeypatch.setattr(geometry, "_matches", listening)
+    monkeypatch.setattr(geometry, "_aligned", listening)
     return asked
 
 
@@ -315,3 +315,34 @@ def test_nearly_all_may_change_where_many_corners_prove_the_view() -> None:
     limit = found.change.area / 2
     assert propose(one, other, 0.8, replace(SCENE, change=limit)).accepted
     assert propose(one, other, 0.8, replace(SCENE, proven_change=limit)).reason == "changed"
+
+
+def test_at_scene_photographs_are_found_under_text_and_in_another_shape() -> None:
+    image = texture(6)
+    written = image.copy()
+    draw = ImageDraw.Draw(written)
+    for row in range(3):
+        for column in range(14):
+            left, top = 28 * column, 30 + 65 * row
+            draw.rectangle((left, top, left + 12, top + 20), outline="white", fill="black")
+    for other in (written, image.resize((image.width, round(1.5 * image.height)))):
+        one, two = features(image), features(other)
+        assert one.photographic
+        assert not propose(one, two, 0.7, NEAR).accepted
+        assert propose(one, two, 0.7, SCENE).accepted
+        assert not propose(features(texture(5)), two, 0.7, SCENE).accepted
+
+
+def test_more_corners_prove_only_what_hardly_differs() -> None:
+    one, other = features(texture(5)), features(with_object(texture(5), (40, 40), 260))
+    more = geometry.align_more_corners(one, other)
+    assert more.transform is not None
+    assert not propose(one, other, 0.7, replace(SCENE, change=0.1, proven_change=0.1)).accepted
+
+
+def test_what_looks_unlike_is_looked_at_in_photographs_only() -> None:
+    rules = replace(SCENE, candidate=0.55)
+    photo, plain = features(texture(5)), features(Image.new("RGB", (300, 200), "white"))
+    assert propose(photo, features(texture(5)), 0.5, rules).accepted
+    assert propose(plain, plain, 0.6, rules).accepted
+    assert propose(plain, plain, 0.5, rules).reason == "unlike"

@@ -21,6 +21,7 @@ QUALITY = 90  # of the thumbnail's JPEG: corners and changes are found as in the
 POINTS = 500
 FAST_THRESHOLD = 7  # grey levels; OpenCV's default of 20 finds too few corners in soft pictures
 SCALES, STEP = 5, 1.3  # of the pyramid: cheaper than OpenCV's 8 steps of 1.2, and finds as much
+MORE_POINTS, MORE_SCALES, LOWER_THRESHOLD = 1600, 6, 5  # where text and frames have taken all the others
 
 _HEADER = struct.Struct("<4s2H?")
 _MAGIC, _END = b"LOF3", b"\xff\xd9"  # what a JPEG ends with
@@ -114,7 +115,15 @@ class Features:
 
         The strongest come first.
         """
-        orb = cv2.ORB_create(POINTS, scaleFactor=STEP, nlevels=SCALES, fastThreshold=FAST_THRESHOLD)  # type: ignore[attr-defined]
+        return self._found(POINTS, SCALES, FAST_THRESHOLD)
+
+    @cached_property
+    def more_corners(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """As `corners`, but with weak ones too: so many that every part of the picture has some."""
+        return self._found(MORE_POINTS, MORE_SCALES, LOWER_THRESHOLD)
+
+    def _found(self, points: int, scales: int, threshold: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        orb = cv2.ORB_create(points, scaleFactor=STEP, nlevels=scales, fastThreshold=threshold)  # type: ignore[attr-defined]
         found, descriptors = orb.detectAndCompute(self._gray(), None)
         if descriptors is None:
             return np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8)

@@ -4,7 +4,9 @@ Corners are matched by a ratio test (Lowe, 2004), and the transform that most of
 (Fischler and Bolles, 1981). Pictures without corners are aligned by ECC (Evangelidis and Psarakis, 2008).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +23,9 @@ PLAIN, PLAIN_SHARE = 40, 0.6  # inliers and their share from which on the strong
 # Without any of these in the strongest corners the others are not asked: inliers, matches, correlation of the sketches.
 # Of pairs that all corners prove, 1 in 80 is given up, of look-alikes 2 in 3, for a third of the cost.
 HOPE_INLIERS, HOPE_MATCHES, HOPE_SKETCH = 5, 9, 0.9
+PROBED, PROBED_MATCHES = 100, 7  # of more corners, that are tried first: look-alikes seldom have so many matches
+MORE_INLIERS, MORE_SHARE = 24, 0.5  # that prove it there: more corners match at random, too
+STRETCH = 2.0  # of one direction against the other, at most
 LEAST_CORNERS = 6  # a transform of four unknowns always fits two points; below this nothing is proven
 CORRELATION = 0.6  # of ECC, below which it found nothing
 SAME_SHAPE = 0.03  # of aspect ratios that differ by rounding only
@@ -28,6 +33,7 @@ SAME_SHAPE = 0.03  # of aspect ratios that differ by rounding only
 _GRID = np.stack(np.meshgrid(np.linspace(0.01, 0.99, 21), np.linspace(0.01, 0.99, 21)), -1).reshape(-1, 2)
 
 Transform = NDArray[np.float64]
+Corners = tuple[NDArray[np.float32], NDArray[np.uint8]]  # places and descriptors, as in `Features.corners`
 
 
 @dataclass(frozen=True)
@@ -100,24 +106,46 @@ def align_corners(a: Features, b: Features, *, inliers: int = PLAIN, share: floa
     return _aligned(a, b, None) if hope else strong
 
 
+def align_more_corners(a: Features, b: Features) -> Alignment:
+    """As `align_corners`, by weak corners too, and with stretching: for what is left of a picture under text, beside
+    others, or in another shape.
+
+    Nothing is found where they prove little.
+    """
+    source, target = b.more_corners, a.more_corners
+    step = max(1, len(source[0]) // PROBED)
+    probe = source[0][::step], source[1][::step]
+    if len(_matches(probe, target)[0]) < PROBED_MATCHES:
+        return Alignment(None)
+    found = _agreed(a, b, *_matches(source, target), cv2.estimateAffine2D)
+    if found.transform is None or found.inliers < MORE_INLIERS or found.share < MORE_SHARE:
+        return Alignment(None)
+    return found if np.linalg.cond(found.transform[:, :2]) <= STRETCH else Alignment(None)
+
+
 def _aligned(a: Features, b: Features, strongest: int | None) -> Alignment:
     """The transform that most of the strongest corners agree on; None takes all."""
-    source, target = _matches(a, b, strongest)
+    source, target = ((points[:strongest], found[:strongest]) for points, found in (b.corners, a.corners))
+    return _agreed(a, b, *_matches(source, target), cv2.estimateAffinePartial2D)
+
+
+def _agreed(
+    a: Features, b: Features, source: NDArray[np.float32], target: NDArray[np.float32], fitted: Callable[..., Any]
+) -> Alignment:
+    """The transform that most of the corners of `b` and those of `a` that they match agree on."""
     if len(source) < LEAST_CORNERS:
         return Alignment(None, len(source))
-    found, mask = cv2.estimateAffinePartial2D(
-        source, target, method=cv2.RANSAC, ransacReprojThreshold=REPROJECTION, maxIters=ITERATIONS
-    )
+    found, mask = fitted(source, target, method=cv2.RANSAC, ransacReprojThreshold=REPROJECTION, maxIters=ITERATIONS)
     if found is None or not np.isfinite(found).all():
         return Alignment(None, len(source))
     transform, inliers = np.asarray(found, np.float64), int(mask.sum())
     agreed = mask.ravel() > 0
-    finer, _ = cv2.estimateAffinePartial2D(
+    finer, _ = fitted(
         source[agreed], target[agreed], method=cv2.RANSAC, ransacReprojThreshold=FINE, maxIters=ITERATIONS
     )
     if finer is not None and np.isfinite(finer).all():
         transform = np.asarray(finer, np.float64)
-    scale = float(np.hypot(transform[0, 0], transform[1, 0]))
+    scale = float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
     if not 1e-3 < scale < 1e3:
         return Alignment(None, len(source), inliers, scale)
     overlap = _overlap(transform, a.size, b.size)
@@ -152,16 +180,14 @@ def inverse(transform: Transform) -> Transform:
     return np.asarray(cv2.invertAffineTransform(transform), np.float64)
 
 
-def _matches(a: Features, b: Features, strongest: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Corners of `b` and the corners of `a` that they match, (m, 2) each, by the ratio test."""
-    (a_points, a_descriptors), (b_points, b_descriptors) = (
-        (points[:strongest], descriptors[:strongest]) for points, descriptors in (a.corners, b.corners)
-    )
-    if min(len(a_points), len(b_points)) < LEAST_CORNERS:
+def _matches(source: Corners, target: Corners) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Corners and those that they match, (m, 2) each, by the ratio test."""
+    (points, descriptors), (others, known) = source, target
+    if min(len(points), len(others)) < LEAST_CORNERS:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    distance, nearest = cv2.batchDistance(b_descriptors, a_descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    distance, nearest = cv2.batchDistance(descriptors, known, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
     good = distance[:, 0] < RATIO * distance[:, 1]
-    return b_points[good], a_points[nearest[good, 0]]
+    return points[good], others[nearest[good, 0]]
 
 
 def _overlap(transform: Transform, a: tuple[int, int], b: tuple[int, int]) -> tuple[float, float]:

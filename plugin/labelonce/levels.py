@@ -45,6 +45,8 @@ class Rules:
         corners, because they agree as they lie.
     plain_similarity
         Least cosine similarity of the embeddings of pictures that have too few corners to be aligned by them.
+    candidate
+        Cosine similarity of the embeddings below which only photographs are looked at, and little of them may differ.
     plain_change
         `change` for pictures whose corners do not speak for them, whatever the level, and for others than photographs
         where only these may differ.
@@ -67,6 +69,7 @@ class Rules:
     agreement: float = 0.3
     similarity: float = 0.75
     plain_similarity: float = 0.9
+    candidate: float = -1.0
     plain_change: float = NEAR_AREA
     turn: float = 15.0
     photographs: bool = False
@@ -101,9 +104,9 @@ class CropRules(Rules):
 
     @classmethod
     def of(cls, rules: Rules) -> "CropRules":
-        """The same thresholds, for crops as well."""
+        """The same thresholds, for crops as well: these look unlike as wholes, whatever they show."""
         same = {one.name: getattr(rules, one.name) for one in fields(Rules)}
-        return cls(**{**same, "scale": max(rules.scale, CROP_SCALE)})
+        return cls(**{**same, "scale": max(rules.scale, CROP_SCALE), "candidate": -1.0})
 
     def overlapping(self, overlap: tuple[float, float]) -> tuple[float, float]:
         """As for other rules; or the share of the smaller picture, where they do not overlap as much."""
@@ -188,15 +191,17 @@ def may_be_scene(level: Level, controls: Sequence[str]) -> bool:
     return level.name == NEAR and not _named(controls, READING | COMPARING)
 
 
-def rules_from(settings: Settings, level: str, *, similarity: float, strict: float) -> Rules:
+def rules_from(settings: Settings, level: str, *, similarity: float, strict: float, candidate: float = -1.0) -> Rules:
     """The thresholds of a level, with those that the user set in their place.
 
     Parameters
     ----------
-    similarity, strict
-        Of the embedder: `Rules.similarity` and `Rules.plain_similarity`.
+    similarity, strict, candidate
+        Of the embedder: `Rules.similarity`, `Rules.plain_similarity` and, for `SCENE`, `Rules.candidate`.
     """
     rules = replace(_ALL[level], similarity=similarity, plain_similarity=strict)
+    if level == SCENE:
+        rules = replace(rules, candidate=candidate)
 
     def share(percent: float | None, otherwise: float) -> float:
         return otherwise if percent is None else percent / 100

@@ -31,7 +31,7 @@ from labelonce.tasks import Task, TaskId, Touch
 from labelonce.verifier import Verifier
 from labelonce.words import Said, Word, joined, joined_labels, said_same
 
-PARTS_LESS = 0.15  # similarity that parts of pictures may lack: a part is seldom cut as the other picture is
+LESS = 0.15  # similarity that parts of pictures may lack, for none is cut as the other is, and turned ones at `scene`
 ROUNDING = 1e-6  # equal vectors of float32 may have a similarity this much below 1
 
 
@@ -260,7 +260,7 @@ def workshop(source: Source, settings: Settings, progress: Progress) -> Iterator
     """
     embedder = embedding.load(settings.chosen_model, settings.weights, settings.scaling)
     level = level_of(settings, source.controls)
-    limits = {"similarity": embedder.similarity, "strict": embedder.strict_similarity}
+    limits = limits_of(embedder)
     rules = rules_from(settings, level.name, **limits)
     scene = rules_from(settings, SCENE, **limits) if may_be_scene(level, source.controls) else None
     proven = scene if level.moments else None
@@ -306,13 +306,20 @@ def search_of(settings: Settings, name: str = "") -> NeighbourSearch:
     )
 
 
+def limits_of(embedder: Embedder) -> dict[str, float]:
+    """What an embedder says to `rules_from`."""
+    same = {"similarity": embedder.similarity, "strict": embedder.strict_similarity}
+    return {**same, "candidate": embedder.candidate_similarity}
+
+
 def threshold_of(settings: Settings, embedder: Embedder) -> float:
     """Cosine similarity from which on two images are proposed as a pair."""
     if settings.eps is not None:
         return min(similarity_from(settings.eps), 1 - ROUNDING)
     if not settings.verifies:
         return embedder.similarity
-    return embedder.candidate_similarity - (PARTS_LESS if settings.finds_crops else 0.0)
+    less = LESS if settings.finds_crops or settings.level == SCENE else 0.0
+    return embedder.candidate_similarity - less
 
 
 def _decide(found: Clusters, chosen: NDArray[np.int64], by: Mapping[int, Word]) -> list[Decision]:

@@ -14,7 +14,7 @@ from labelonce.change import Change, changed_area
 from labelonce.containing import Stands, stands_of
 from labelonce.features import Features
 from labelonce.fine import Difference, differ_clearly, look, rescaled
-from labelonce.geometry import Alignment, Transform, align_corners, align_pixels, fill, inverse
+from labelonce.geometry import Alignment, Transform, align_corners, align_more_corners, align_pixels, fill, inverse
 from labelonce.levels import CropRules, Rules
 from labelonce.wording import words_of
 
@@ -28,6 +28,8 @@ MANY_INLIERS, MOST = 40, 0.7  # inliers and their share that prove one view, wha
 
 
 NO_PICTURES = "no pictures"
+UNPROVEN = "few corners", "inliers", "changed", "agreement"  # what more corners may make up for
+SAME_CHANGE, SAME_AGREEMENT = 0.15, 0.6  # of photographs there: more corners also prove one table under other things
 
 Rgb = NDArray[np.uint8]
 Pictures = Callable[[], tuple[Rgb, Rgb] | None]
@@ -44,10 +46,10 @@ class Verdict:
     reason
         ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
         each other; ``"part"``: so, but one shows more around the other; ``"embedding"``: without corners, but hardly
-        different at all. Where they do not show the same, what was missing: ``"few corners"``, ``"inliers"``,
-        ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``, ``"changed"``, equal ``"pixels"``, and after the
-        fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal pixels are known before, and
-        never get here.
+        different at all. Where they do not show the same, what was missing: ``"unlike"``, ``"few corners"``,
+        ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``, ``"changed"``, equal ``"pixels"``,
+        and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal pixels are known
+        before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
@@ -178,6 +180,8 @@ def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdic
     percent = 100 * max(-1.0, min(1.0, similarity))
     if _swapped(a, b):
         return _mirrored(propose(b, a, similarity, rules), a, b)
+    if similarity < rules.candidate:
+        return _by_more_corners(a, b, percent, rules) or Verdict(False, "unlike", percent)
     return _as_they_lie(a, b, percent, rules) or _by_corners(a, b, percent, rules)
 
 
@@ -239,6 +243,22 @@ def _as_they_lie(a: Features, b: Features, percent: float, rules: Rules) -> Verd
 
 def _by_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdict:
     found = align_corners(a, b, inliers=rules.inliers, share=rules.inlier_share)
+    verdict = _by_alignment(a, b, percent, found, rules)
+    return (_by_more_corners(a, b, percent, rules) if verdict.reason in UNPROVEN else None) or verdict
+
+
+def _by_more_corners(a: Features, b: Features, percent: float, rules: Rules) -> Verdict | None:
+    """The verdict on photographs that weak corners lay on each other, in which little may differ; None elsewhere."""
+    if not rules.photographs or not (a.photographic or b.photographic):
+        return None
+    found = align_more_corners(a, b)
+    if found.transform is None:
+        return None
+    change, agreement = min(rules.change, SAME_CHANGE), max(rules.agreement, SAME_AGREEMENT)
+    return _by_alignment(a, b, percent, found, replace(rules, change=change, proven_change=change, agreement=agreement))
+
+
+def _by_alignment(a: Features, b: Features, percent: float, found: Alignment, rules: Rules) -> Verdict:
     missing = _missing(found, rules)
     if missing:
         plain = _by_pixels(a, b, percent, rules) if percent >= 100 * rules.plain_similarity else None

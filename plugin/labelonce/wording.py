@@ -10,6 +10,7 @@ from labelonce.geometry import Transform, turn_of
 
 MISSING = {  # by the reason of a verdict that rejects
     "pixels": "only equal pixels count here",
+    "unlike": "different pictures",
     "few corners": "there is too little in them to lay one on the other",
     "inliers": "different pictures: they cannot be laid on each other",
     "scale": "one shows things much larger",

@@ -19,7 +19,7 @@ from labelonce.errors import ConfigurationError, ImageUnavailable
 from labelonce.features import Features
 from labelonce.images.views import VIEWS
 from labelonce.levels import Rules, level_of, rules_from
-from labelonce.pipeline import reader_of, threshold_of
+from labelonce.pipeline import limits_of, reader_of, threshold_of
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
 from labelonce.settings import Settings
@@ -200,7 +200,7 @@ def measure_of(settings: Settings, embedder: Embedder, controls: Sequence[str] =
         return Measure(threshold, threshold)
     alone = embedder.similarity if settings.eps is None else max(threshold, embedder.similarity)
     level = level_of(settings, controls).name
-    rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
+    rules = rules_from(settings, level, **limits_of(embedder))
     return Measure(threshold, alone, rules, level)
 
 

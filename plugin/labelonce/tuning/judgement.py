@@ -13,7 +13,7 @@ from labelonce import embedding
 from labelonce.errors import ConfigurationError
 from labelonce.judge import Judge
 from labelonce.levels import EQUAL, LEVELS, Rules, level_of, rules_from
-from labelonce.pipeline import ROUNDING, reader_of, threshold_of
+from labelonce.pipeline import ROUNDING, limits_of, reader_of, threshold_of
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
 from labelonce.settings import Settings
@@ -174,8 +174,7 @@ def look(path: Path, judgements: Sequence[Judgement], source: Source, settings: 
     named = _named(path, judgements, source.tasks())
     tasks = sorted({task.id: task for task in named.values()}.values(), key=lambda task: task.id)
     rules = {
-        level: rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
-        for level in (LEVELS if settings.verifies else ())
+        level: rules_from(settings, level, **limits_of(embedder)) for level in (LEVELS if settings.verifies else ())
     }
     store = Store(settings.store_path, progress)
     try:
@@ -204,7 +203,7 @@ def look(path: Path, judgements: Sequence[Judgement], source: Source, settings: 
         accepted={**accepted, NONE: np.ones(len(usable), bool)},
         reasons={level: [str(found[level]) for *_, found in usable] for level in rules},
         present={
-            **dict.fromkeys(rules, threshold_of(settings, embedder)),
+            **{one: threshold_of(replace(settings, level=one), embedder) for one in rules},
             NONE: threshold_of(replace(settings, verify="none"), embedder),
         },
         level=level if settings.verifies else NONE,

@@ -12,7 +12,7 @@ from labelonce.clustering import cluster, represent
 from labelonce.judge import Judge
 from labelonce.levels import Rules, rules_from
 from labelonce.matching import Matches, Proposals, accept_all, propose
-from labelonce.pipeline import ROUNDING, Clusters, find_clusters, reader_of, search_of, threshold_of
+from labelonce.pipeline import ROUNDING, Clusters, find_clusters, limits_of, reader_of, search_of, threshold_of
 from labelonce.progress import Progress
 from labelonce.settings import Settings
 from labelonce.sources.base import Source
@@ -86,7 +86,7 @@ def sweep(source: Source, settings: Settings, progress: Progress, *, doubts: int
         reader = reader_of(source, embedder, store, settings)
         if settings.verifies:
             level = str(found.shaped["level"])
-            rules = rules_from(settings, level, similarity=embedder.similarity, strict=embedder.strict_similarity)
+            rules = rules_from(settings, level, **limits_of(embedder))
             verifier = Verifier(store, reader, found.images, model=embedder.identity, rules=rules)
             trial = _Trial(found, settings, verifier)
         else:
