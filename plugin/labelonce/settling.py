@@ -10,7 +10,7 @@ from labelonce.clustering import Preference, represent
 from labelonce.containing import Stands
 from labelonce.neighbours import Pairs
 
-TRIES = 8  # rejected pairs after which a task is compared with no other that was rejected as often; more find no more
+TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
 
 Check = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 
