@@ -107,3 +107,21 @@ def test_the_command_makes_a_set_and_tells_what_was_found(tmp_path, monkeypatch,
     with pytest.raises(SystemExit):  # the folder is there
         hard.main()
     assert "name a new folder" in capsys.readouterr().err
+
+
+def test_apart_every_kind_is_in_a_set_of_its_own(tmp_path, monkeypatch):
+    sets = []
+
+    def run(pictures, folder, arguments):
+        sets.append({path.name for path in pictures.iterdir()})
+        return {name: "a" if name.startswith("a") else name for name in sets[-1]}, 1.0
+
+    pictures = [hard.Picture("a", 0), hard.Picture("b", 1)]
+    pictures += [hard.Picture(f"a{number}", 0, kind) for number, kind in enumerate(hard.KINDS)]
+    (tmp_path / "pictures").mkdir()
+    for one in pictures:
+        (tmp_path / "pictures" / one.file).touch()
+    monkeypatch.setattr(hard, "run", run)
+    result, seconds = hard.apart(pictures, tmp_path, [])
+    assert sets == [{"a", "b", f"a{number}"} for number in range(23)]
+    assert (result.recall, result.precision, result.skips, seconds) == (100, 1, 23, 23)

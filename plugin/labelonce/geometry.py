@@ -23,7 +23,7 @@ PLAIN, PLAIN_SHARE = 40, 0.6  # inliers and their share from which on the strong
 # Without any of these in the strongest corners the others are not asked: inliers, matches, correlation of the sketches.
 # Of pairs that all corners prove, 1 in 80 is given up, of look-alikes 2 in 3, for a third of the cost.
 HOPE_INLIERS, HOPE_MATCHES, HOPE_SKETCH = 5, 9, 0.9
-PROBED, PROBED_MATCHES = 100, 7  # of more corners, that are tried first: look-alikes seldom have so many matches
+PROBED, PROBED_MATCHES = 100, 5  # of more corners, that are tried first: look-alikes seldom have so many matches
 MORE_INLIERS, MORE_SHARE = 24, 0.5  # that prove it there: more corners match at random, too
 STRETCH = 2.0  # of one direction against the other, at most
 LEAST_CORNERS = 6  # a transform of four unknowns always fits two points; below this nothing is proven

@@ -64,6 +64,14 @@ _WINDOWS: Final = {  # left, top, width and height as shares of the sides
     "lower left": (0, 0.5, 0.5, 0.5),
     "lower right": (0.5, 0.5, 0.5, 0.5),
     "middle": (0.2, 0.2, 0.6, 0.6),
+    "left": (0, 0, 0.5, 1),
+    "right": (0.5, 0, 0.5, 1),
+    "top": (0, 0, 1, 0.5),
+    "bottom": (0, 0.5, 1, 0.5),
+    "most of the upper left": (0, 0, 0.65, 0.65),
+    "most of the upper right": (0.35, 0, 0.65, 0.65),
+    "most of the lower left": (0, 0.35, 0.65, 0.65),
+    "most of the lower right": (0.35, 0.35, 0.65, 0.65),
 }
 # (h, w, 3) uint8 RGB → a part of it; the very picture where that is all of it
 PARTS: Final[MappingProxyType[str, Callable[[Pixels], Pixels]]] = MappingProxyType(
