@@ -152,6 +152,12 @@ def test_numbered_pictures_that_all_differ_as_little_are_no_sequence():
 # ------------------------------------------------------------------------------------------------------------ chains
 
 
+def test_other_readings_under_a_camera_that_drifts_are_no_sequence():
+    pairs = combinations(range(24), 2)
+    steps = {(a, b): replace(GOOD, change=0.004, agreement=0.95 - 0.01 * (b - a), apart=True) for a, b in pairs}
+    assert not joined(named("meter_{:04}.jpg", 24), steps)
+
+
 def test_a_chain_of_small_changes():
     steps = film(6)
     found = joined(nowhere(6), steps)

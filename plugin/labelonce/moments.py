@@ -6,7 +6,8 @@ data sets are numbered too. What proves it, each together with the pictures them
 - Times: one camera took both within seconds, and little differs; not so little that it may be another mark or text.
 - Sequences: where names are numbered, change grows along the numbers, as it does in films. Of any three pictures in a
   row the outer two differ most; in a numbered data set that is so for one of three rows, as the three are exchangeable.
-  How many of a folder's rows are so is a binomial test that needs no threshold of alikeness.
+  How many of a folder's rows are so is a binomial test that needs no threshold of alikeness. Pictures that hardly
+  differ have no say: where a camera drifts by a pixel from one to the next, other readings of a display look the same.
 - Chains: pictures that change little by little from one to the next, on a background in which nearly all corners
   agree, at least four of them, and some farther from each other than a step. A pair alone, and pictures that all
   differ as little as in a series of one product, prove nothing.
