@@ -157,6 +157,7 @@ def _structure(a: Plane, b: Plane, inside: Mask, scale: float) -> Differing:
         small_a, small_b, seen = (reduced(one, COARSE) for one in (a, b, inside))
         coarse = differing(small_a, small_b, np.asarray(seen, np.uint8), COARSE_EVIDENCE, still=True)
         coarse = replace(coarse, evidence=coarse.evidence * EVIDENCE * scale / COARSE_EVIDENCE)
-        if coarse.regions is not None:
-            return coarse
-    return max(coarse, differing(a, b, inside, EVIDENCE * scale, scale=scale), key=lambda found: found.evidence)
+    fine = differing(a, b, inside, EVIDENCE * scale, scale=scale)
+    if coarse.regions is not None and fine.regions is not None:
+        return replace(coarse, regions=fine.regions)  # places are told better there
+    return coarse if coarse.regions is not None else max(coarse, fine, key=lambda found: found.evidence)
