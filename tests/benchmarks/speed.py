@@ -206,7 +206,7 @@ def link_first(pictures: Path, folder: Path, count: int) -> None:
     """A new folder with the first pictures of another one."""
     folder.mkdir()
     for index in range(count):
-        (folder / f"{index:06}.jpg").symlink_to(pictures.resolve() / f"{index:06}.jpg")
+        (folder / f"{index:06}.jpg").hardlink_to(pictures / f"{index:06}.jpg")
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
