@@ -14,10 +14,11 @@ from PIL import Image
 
 from labelonce import embedding
 from labelonce.embedding import kept as keeping
+from labelonce.embedding import litert
 from labelonce.embedding.base import Once, resized
 from labelonce.embedding.kept import kept
 from labelonce.embedding.litert import GREETING
-from labelonce.embedding.runtime import compiled
+from labelonce.embedding.runtime import compiled, quiet_tensorflow
 from labelonce.embedding.saying import without_line
 from labelonce.errors import MissingWeights
 from networks import embed
@@ -66,6 +67,9 @@ class TestRuntime:
         for made in (embed(keras, *images), np.concatenate([embed(keras, image) for image in images])):
             assert (np.sum(rows * made, axis=1) > 0.9999).all()
         assert keras.identity == lite.identity
+        assert litert._made_by() is quiet_tensorflow().lite.Interpreter
+        monkeypatch.undo()
+        assert litert._made_by() is not quiet_tensorflow().lite.Interpreter
 
     def test_eight_bits_are_enough(self) -> None:
         images = [texture(seed) for seed in range(5)]

@@ -158,6 +158,6 @@ def _structure(a: Plane, b: Plane, inside: Mask, scale: float) -> Differing:
         coarse = differing(small_a, small_b, np.asarray(seen, np.uint8), COARSE_EVIDENCE, still=True)
         coarse = replace(coarse, evidence=coarse.evidence * EVIDENCE * scale / COARSE_EVIDENCE)
     fine = differing(a, b, inside, EVIDENCE * scale, scale=scale)
-    if coarse.regions is not None and fine.regions is not None:
-        return replace(coarse, regions=fine.regions)  # places are told better there
-    return coarse if coarse.regions is not None else max(coarse, fine, key=lambda found: found.evidence)
+    if coarse.regions is None:
+        return max(coarse, fine, key=lambda found: found.evidence)
+    return coarse if fine.regions is None else replace(coarse, regions=fine.regions)  # places are told better there

@@ -1,7 +1,8 @@
 """Two pictures on one grid → the same in one light and equally sharp: what a camera or an editor may do to a copy.
 
 One bounded gain, gamma and offset for the whole picture: a curve that is freer would explain a grey shirt by a black
-one. Every channel goes through the same curve, clipped as the editor would clip it.
+one, and gamma alone one grey bar of a drawing by another. Every channel goes through the same curve, clipped as the
+editor would clip it.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ ONE_TONE = 3.0  # grey levels, standard deviation
 FEW_TONES, TONE = 5, 4  # tones, and grey levels around each, that a flat drawing consists of
 FLAT = 0.9  # share of its places that they have
 SPREAD = 6.0  # grey levels of the whole range that a curve may flatten before the other direction is asked
-BLURS = (0.0, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8)  # pixels, standard deviations
+BLURS = (0.45, 0.7, 1.0, 1.4, 2.0, 2.8)  # pixels, standard deviations
 TILE, TILES = 48, 12  # side in pixels, and how many of the most structured ones say which is sharper
 _AVERAGED = 5  # pixels
 _MARGIN = 8  # pixels
@@ -138,7 +139,7 @@ def equally_sharp(a: Gray, b: Gray, inside: Mask) -> tuple[Plane, Plane]:
     best = (unchanged, 0, 0.0)
     for side in (0, 1):
         previous = unchanged
-        for sigma in BLURS[1:]:
+        for sigma in BLURS:
             residual = tiles.residual(side, sigma)
             best = min(best, (residual * (1 + _BLUR_COST * sigma), side, sigma))
             if residual > 1.2 * previous:  # it only becomes worse from here
