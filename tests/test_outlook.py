@@ -102,7 +102,7 @@ def test_tasks_of_several_pictures(files, settings, tmp_path):
     ],
 )
 def test_only_where_a_person_could_choose_it(files, settings, controls, changes, told):
-    source = MemorySource({name: data for name, data in files.items() if name[1] in "01"})  # of too few to be a chain
+    source = MemorySource({name: data for name, data in files.items() if name[1] in "01"})  # two of each view
     source.controls = controls
     assert (make_plan(source, replace(settings, **changes), QUIET).scene is not None) == told
 

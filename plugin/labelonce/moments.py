@@ -8,16 +8,17 @@ data sets are numbered too. What proves it, each together with the pictures them
   row the outer two differ most; in a numbered data set that is so for one of three rows, as the three are exchangeable.
   How many of a folder's rows are so is a binomial test that needs no threshold of alikeness. Pictures that hardly
   differ have no say: where a camera drifts by a pixel from one to the next, other readings of a display look the same.
-- Chains: pictures that change little by little from one to the next, on a background in which nearly all corners
-  agree, at least four of them, and some farther from each other than a step. A pair alone, and pictures that all
-  differ as little as in a series of one product, prove nothing.
 
-What is proven spreads: a moment is what such links connect. Only pairs that `scene` joins are asked about. The limits
-were chosen on films of one half of a corpus and checked on the other, and against look-alikes of many kinds.
+Pictures whose names say nothing are never of one moment, even if they change little by little from one to the next. One
+view in which one thing after the other is put does that, and so do hand-held pictures of a display with other readings:
+neither their changes, their order nor what motion explains of them tells those from the frames of a film.
+
+What is proven spreads: a moment is what such links connect. Only pairs that `scene` joins are of one. The limits were
+chosen on films of one half of a corpus and checked on the other, and against look-alikes of many kinds.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,16 +34,12 @@ from labelonce.stamps import Stamp
 from labelonce.verification import Pictures, verify
 
 SECONDS = 2.0  # apart at most: a burst is, and names without fractions are a second off; who frames anew takes longer
-APART = 10.0  # seconds on one clock from which on two pictures are no step of a chain, however alike
 
 IN_ROW = 2  # usual distances of a sequence's numbers: one frame may be missing
 CHANCE = 1 / 3  # that of three exchangeable pictures a certain two differ most
 PROVEN = 1e-4  # probability that a folder of exchangeable pictures looks so much like films
 AROUND = 4  # rows before and behind a pair that have to agree with it: films and other pictures may lie in one folder
 LIKELY = 0.26  # the same probability for those few
-
-CHAIN = 4  # pictures; three that are alike are common among look-alikes
-DRIFT = 0.1  # share of the area that some two of a chain differ by
 
 
 @dataclass(frozen=True)
@@ -89,9 +86,7 @@ class Step:
         )
 
 
-# Radiographs of different people reach a share of .71 and 66 corners, products of other colours 74 corners.
-STRONG = Step(change=0.12, agreement=0.6, corners=80, share=0.8)  # what a chain is made of
-WEAK = Step(change=0.25, agreement=0.5, corners=40, share=0.75)  # what may be joined to one, or was taken at one time
+BURST = Step(change=0.25, agreement=0.5, corners=40, share=0.75)  # what was taken at one time
 NEXT = Step(change=0.5, agreement=0.4, corners=30, share=0.6)  # the next frame of a proven sequence
 
 Steps = Mapping[tuple[int, int], Step]
@@ -104,7 +99,7 @@ class Evidence:
     Parameters
     ----------
     kind
-        ``"time"``, ``"sequence"`` or ``"chain"``.
+        ``"time"`` or ``"sequence"``.
     text
         For a person.
     """
@@ -124,65 +119,54 @@ class Moments:
     stamps
         Of all its pictures, whether or not they have steps: a sequence is told by all of its numbers.
     steps
-        By the numbers of two pictures, the smaller first: all pairs that `scene` joins. What is left out counts as
-        unlike.
+        By the numbers of two pictures, the smaller first: of the `telling` pairs those that `scene` joins. What is left
+        out counts as unlike.
     """
 
     def __init__(self, stamps: Sequence[Stamp], steps: Steps) -> None:
         self._stamps = stamps
-        self._steps = steps
         self._taken = {
             pair
             for pair, step in steps.items()
-            if step.within(WEAK) and not step.apart and self._seconds(*pair) <= SECONDS
+            if step.within(BURST) and not step.apart and _seconds(stamps, *pair) <= SECONDS
         }
         self._next = set(_next(stamps, steps))
-        links = self._taken | self._next
-        self._proven = _joined(len(stamps), links)
-        self._moment = _joined(len(stamps), links | set(self._chained()))
-        self._size = np.bincount(self._moment)
+        self._moment = _joined(len(stamps), self._taken | self._next)
 
     def evidence(self, one: int, other: int) -> Evidence | None:
-        """Why two pictures, by their numbers, are of one moment; None where that is not proven."""
-        pair = min(one, other), max(one, other)
-        if pair not in self._steps or self._moment[one] != self._moment[other]:
+        """Why two pictures that `scene` joins, by their numbers, are of one moment; None where that is not proven."""
+        if self._moment[one] != self._moment[other]:
             return None
+        pair = min(one, other), max(one, other)
         first, second = (self._stamps[number] for number in pair)
         if pair in self._taken:
-            return Evidence("time", f"taken {self._seconds(*pair):.1f} s apart by one camera")
+            return Evidence("time", f"taken {_seconds(self._stamps, *pair):.1f} s apart by one camera")
         if pair in self._next:
             return Evidence("sequence", f"the next frame of one sequence ({first.name}, {second.name})")
-        if self._proven[one] == self._proven[other]:
-            return Evidence("sequence", f"frames of one sequence ({first.name}, {second.name})")
-        count = self._size[self._moment[one]]
-        return Evidence("chain", f"two of {count} pictures that change little by little from one to the next")
+        return Evidence("sequence", f"frames of one sequence ({first.name}, {second.name})")
 
-    def _seconds(self, one: int, other: int) -> float:
-        """Time between two pictures on one clock; infinite where there is none."""
-        a, b = self._stamps[one], self._stamps[other]
-        if a.time is None or b.time is None or a.camera != b.camera:
-            return np.inf
-        return abs(a.time - b.time)
 
-    def _chained(self) -> Iterator[tuple[int, int]]:
-        """Steps of chains that prove themselves by their looks."""
-        loose = {pair: step for pair, step in self._steps.items() if step.within(WEAK) and self._of_one_source(*pair)}
-        tight = {pair: step for pair, step in loose.items() if step.within(STRONG)}
-        core = _joined(len(self._stamps), tight)
-        size = np.bincount(core, minlength=1)
-        drift = np.zeros(len(size))
-        for (one, other), step in self._steps.items():
-            if core[one] == core[other]:
-                drift[core[one]] = max(drift[core[one]], step.change)
-        grown = _joined(len(self._stamps), loose)
-        sound = np.unique(grown[(size[core] >= CHAIN) & (drift[core] > DRIFT)])
-        return (pair for pair in loose if grown[pair[0]] in sound)
+def telling(stamps: Sequence[Stamp], pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Those of some pairs whose steps prove something: by their times, or as neighbours in the order of their names."""
+    row: dict[int, tuple[int, int]] = {}
+    for sequence, (_, order) in enumerate(_numbered(stamps)):
+        row.update((picture, (sequence, place)) for place, picture in enumerate(order))
+    for one, other in pairs:
+        if one in row and other in row:
+            (first, place), (second, behind) = row[one], row[other]
+            if first == second and abs(place - behind) <= 2:
+                yield one, other
+                continue
+        if _seconds(stamps, one, other) <= SECONDS:
+            yield one, other
 
-    def _of_one_source(self, one: int, other: int) -> bool:
-        """Whether two pictures may come from one film: from one folder, of one size, and not known to be far apart."""
-        a, b = self._stamps[one], self._stamps[other]
-        apart = self._seconds(one, other)
-        return a.folder == b.folder and a.size == b.size and (apart <= APART or np.isinf(apart))
+
+def _seconds(stamps: Sequence[Stamp], one: int, other: int) -> float:
+    """Time between two pictures on one clock; infinite where there is none."""
+    a, b = stamps[one], stamps[other]
+    if a.time is None or b.time is None or a.camera != b.camera:
+        return np.inf
+    return abs(a.time - b.time)
 
 
 def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rules, pictures: Pictures) -> Step | None:
@@ -207,7 +191,7 @@ def step_of(a: Features, b: Features, similarity: float, near: Rules, scene: Rul
     return Step(found.change.area, found.change.agreement, corners.inliers, corners.share, apart)
 
 
-def _joined(n: int, links: "set[tuple[int, int]] | Steps") -> NDArray[np.int64]:
+def _joined(n: int, links: set[tuple[int, int]]) -> NDArray[np.int64]:
     """Component of each picture."""
     pairs = np.array(sorted(links), np.int64).reshape(-1, 2)
     return components(n, pairs[:, 0], pairs[:, 1])

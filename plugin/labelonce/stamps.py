@@ -40,8 +40,6 @@ class Stamp:
         When it was taken, seconds on the clock of `camera`; None where nothing says so.
     camera
         Whose clock that is: a camera, or the names of one stem. Times of different cameras do not compare.
-    size
-        Width and height, pixels; None where they are not known.
     """
 
     name: str
@@ -50,7 +48,6 @@ class Stamp:
     number: int | None = None
     time: float | None = None
     camera: str = ""
-    size: tuple[int, int] | None = None
 
 
 def name_of(location: str) -> str:
@@ -61,14 +58,8 @@ def name_of(location: str) -> str:
     return _path_of(location).rpartition("/")[2]
 
 
-def stamp_of(location: str, captured: str = "", size: tuple[int, int] | None = None) -> Stamp:
-    """What a location and the text that `images.exif.captured` made of a picture's EXIF say about its origin.
-
-    Parameters
-    ----------
-    size
-        Of the picture, pixels.
-    """
+def stamp_of(location: str, captured: str = "") -> Stamp:
+    """What a location and the text that `images.exif.captured` made of a picture's EXIF say about its origin."""
     folder, _, name = _path_of(location).rpartition("/")
     rest, time = _timed(_AUGMENTED.sub("", name))
     rest, number = _numbered(rest)
@@ -81,7 +72,7 @@ def stamp_of(location: str, captured: str = "", size: tuple[int, int] | None = N
             time, camera = taken.replace(tzinfo=taken.tzinfo or timezone.utc).timestamp(), device
         except (ValueError, OverflowError):
             pass
-    return Stamp(name, folder, stem, number, time, camera, size)
+    return Stamp(name, folder, stem, number, time, camera)
 
 
 def _path_of(location: str) -> str:

@@ -20,7 +20,7 @@ from labelonce.hints import hint_of, packed, unpacked
 from labelonce.judge import NO_FEATURES, Judge
 from labelonce.levels import CropRules, Rules
 from labelonce.matching import Matches, Node, Proposals, Told, Why
-from labelonce.moments import Moments, Step
+from labelonce.moments import Evidence, Moments, Step, telling
 from labelonce.neighbours import Pairs
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages, Reader
@@ -147,24 +147,33 @@ class Verifier:
         return Matches(kept, reasons, doubts, hint_of(places, kept), verdicts, directed)
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
-        """The moments of all pictures: every proposed pair is looked at, for a chain is told by all of its steps."""
+        """The moments of all pictures; only pairs that tell something of them are looked at."""
         records, origins = self._images.records, self._images.origins
-        stamps = [
-            stamp_of(location, record.captured, (record.width, record.height))
-            for record, (_, location) in zip(records, origins, strict=True)
-        ]
-        asked: dict[int, set[int]] = {}
+        stamps = [stamp_of(location, each.captured) for each, (_, location) in zip(records, origins, strict=True)]
         sides = proposed.pairs.left.tolist(), proposed.pairs.right.tolist()
-        for number, (left, right) in enumerate(zip(*sides, strict=True)):
-            if number not in proposed.views:  # a film is not turned within
-                for one, other in zip(nodes[left].rows, nodes[right].rows, strict=True):
-                    asked.setdefault(min(one, other), set()).add(max(one, other))
+        pairs = (
+            (min(one, other), max(one, other))
+            for number, (left, right) in enumerate(zip(*sides, strict=True))
+            if number not in proposed.views  # a film is not turned within
+            for one, other in zip(nodes[left].rows, nodes[right].rows, strict=True)
+        )
+        asked: dict[int, set[int]] = {}
+        for one, other in telling(stamps, pairs):
+            asked.setdefault(one, set()).add(other)
         steps: dict[tuple[int, int], Step] = {}
         with progress.stage("Looking for moments", len(asked)) as advance, threads(cores(), "moments") as pool:
             for found in pool.map(self._steps, asked, asked.values(), repeat(proven)):
                 steps.update(found)
                 advance(1)
         return Moments(stamps, steps)
+
+    def _of_one_moment(self, one: int, other: int) -> Evidence | None:
+        """Why two pictures that `scene` joins are of one moment."""
+        if self._proven is None or self._moments is None:
+            return None
+        evidence = self._moments.evidence(one, other)
+        joined = evidence is not None and self._steps(min(one, other), {max(one, other)}, self._proven)
+        return evidence if joined else None
 
     def _steps(self, one: int, others: set[int], proven: Rules) -> dict[tuple[int, int], Step]:
         """The steps between the picture of a row and others, from remembered ones where there are some."""
@@ -240,8 +249,8 @@ class Verifier:
                     differences[key, a][b] = packed(boxes)
                     differing.setdefault(key, []).append((a, b, packed(boxes)))
             accepted, why, doubt = known[key, a][b]
-            if not accepted and self._moments is not None and not view:
-                evidence = self._moments.evidence(one, other)
+            if not accepted and not view:
+                evidence = self._of_one_moment(one, other)
                 if evidence is not None:
                     return Stands.EITHER, (str(evidence), None), ()
             stands, why = self._told(accepted, why)

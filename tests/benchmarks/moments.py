@@ -3,7 +3,7 @@
     .venv/bin/python tests/benchmarks/moments.py TRUTH.csv [FOLDER ...] [--film FILE ...] [--every N]
 
 TRUTH.csv names frames of films (`file,group_id,junk_key,subset`; those of the subset "frames" where there is one). Kept
-are counted for the level near, for moments told by looks alone (names without meaning), for moments with names in
+are counted for the level near, for pictures whose names mean nothing (looks alone prove no moment), for names in
 sequence, and for the level scene, on the groups whose number is even (the half that limits are chosen on) and on the
 others. The order of frames within a group is not in the truth: it is guessed from the pictures, each next to the most
 alike that is left, so the column "named" flatters. `--film` cuts frames out of films, in their true order.
@@ -68,10 +68,8 @@ def measured(folder: Path, store: Path) -> Measured:
             found = judge.step(nodes[a].rows[0], nodes[b].rows[0], near, shop.rules)
             if found is not None:
                 steps[a, b] = found
-        records = [images.records[node.rows[0]] for node in nodes]
     names = [str(node.tasks[0].id) for node in nodes]
-    sizes = [(record.width, record.height) for record in records]
-    return Measured(names, [stamp_of(name, size=size) for name, size in zip(names, sizes, strict=True)], steps)
+    return Measured(names, [stamp_of(name) for name in names], steps)
 
 
 def kept(count: int, joined: Iterable[tuple[int, int]]) -> int:
@@ -109,7 +107,7 @@ def in_order(found: Measured, groups: Sequence[str]) -> Measured:
         while left := [one for one in members if one not in path]:
             path.append(min(left, key=partial(change, path[-1])))
         for frame, number in enumerate(path):
-            stamps[number] = replace(stamp_of(f"{group}_{10 * frame:06}.jpg"), size=stamps[number].size)
+            stamps[number] = stamp_of(f"{group}_{10 * frame:06}.jpg")
     return replace(found, stamps=stamps)
 
 
