@@ -123,7 +123,7 @@ def test_plain_ground_is_not_more():
 def test_pictures_that_show_as_much_stand_for_each_other():
     assert stands(PHOTO, PHOTO, 0, 0) == Stands.EITHER
     assert stands(PHOTO, PHOTO.crop((4, 3, 396, 297)), 4, 3) == Stands.EITHER
-    assert stands(PHOTO, PHOTO, 120, 0) == Stands.EITHER  # the camera moved
+    assert stands(PHOTO, PHOTO, 120, 0) == Stands.NEITHER  # the camera moved
 
 
 def test_the_rules_ask_for_the_smaller_one():
@@ -237,7 +237,7 @@ def test_runs_with_and_without_do_not_mix(settings, monkeypatch):
     assert skipped(with_crops) != skipped(before)
     assert plan(images, plain) == before
     assert "find" not in before.settings
-    assert "inside" not in before.settings["thresholds"]
+    assert before.settings["thresholds"]["inside"] > with_crops.settings["thresholds"]["inside"]
     monkeypatch.setattr("labelonce.judge.verify", lambda *_: pytest.fail("verified again"))
     monkeypatch.setattr(Thumbnail, "embed", lambda *_: pytest.fail("embedded again"))
     assert plan(images, settings) == with_crops

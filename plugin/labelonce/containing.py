@@ -1,4 +1,4 @@
-"""Which of two pictures may stand for the other: the one that shows all that the other one does."""
+"""Which of two pictures may stand for the other: the one that shows all that the other one does, and as finely."""
 
 from enum import IntFlag
 
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from labelonce.geometry import Transform, inverse
 
-PLAIN = 12  # levels of any channel by which 3 x 3 pixels of ground of one tone may vary; more is something on it
+PLAIN = 12  # levels by which 3 x 3 pixels of ground of one tone may vary; more is something on it
 RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
+COARSER = 0.8  # times as large, of one's pixels on the other: below it, small things are seen in one of them only
 
 
 class Stands(IntFlag):
@@ -27,12 +28,12 @@ class Stands(IntFlag):
 
 
 def stands_of(
-    a: NDArray[np.uint8], b: NDArray[np.uint8], transform: Transform | None, overlap: tuple[float, float], inside: float
+    a: NDArray[np.uint8], b: NDArray[np.uint8], transform: Transform, overlap: tuple[float, float], inside: float
 ) -> Stands:
     """Who may stand for whom, of two pictures that show the same where they overlap.
 
-    A picture that lies inside the other one may be skipped for it; the other one only where it shows nothing more but
-    plain ground. Where neither lies inside the other, both show about as much.
+    A picture may be skipped for one in which all of it lies; what lies outside shows nothing if it is ground of one
+    tone. Where each shows something beside the other, neither may.
 
     Parameters
     ----------
@@ -45,12 +46,26 @@ def stands_of(
     inside
         Share from which on a picture counts as lying inside.
     """
-    first, second = (share >= inside for share in overlap)
-    if first == second or transform is None:
-        return Stands.EITHER
-    if first:
-        return Stands.EITHER if _bare(b, a, inverse(transform)) else Stands.SECOND
-    return Stands.EITHER if _bare(a, b, transform) else Stands.FIRST
+    stands = Stands.EITHER
+    if overlap[0] < inside and not _bare(a, b, transform):
+        stands &= Stands.FIRST
+    if overlap[1] < inside and not _bare(b, a, inverse(transform)):
+        stands &= Stands.SECOND
+    return stands
+
+
+def finer(transform: Transform) -> Stands:
+    """Who may stand for whom by their resolution: in a coarser picture, others that look alike may look the same.
+
+    Parameters
+    ----------
+    transform
+        (2, 3) float64. From pixels of the second picture to pixels of the first, both as large as they are compared.
+    """
+    scale = abs(float(np.linalg.det(transform[:, :2]))) ** 0.5
+    if scale < COARSER:
+        return Stands.SECOND
+    return Stands.FIRST if scale > 1 / COARSER else Stands.EITHER
 
 
 def _bare(whole: NDArray[np.uint8], part: NDArray[np.uint8], transform: Transform) -> bool:

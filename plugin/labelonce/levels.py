@@ -34,6 +34,9 @@ class Rules:
         Largest ratio of the two pictures' scales.
     overlap
         Least share of each picture, 0 to 1, that lies inside the other: more than half; .65 loses next frames.
+    inside
+        Share of a picture, 0 to 1, from which on it counts as lying inside the other one; of what lies outside by more,
+        something may be labelled.
     change
         Largest connected area that may differ after alignment, as a share of the overlap, 0 to 1.
     proven_change
@@ -64,6 +67,7 @@ class Rules:
     inlier_share: float = 0.35
     scale: float = 2.5
     overlap: float = 0.55
+    inside: float = 0.98
     change: float = NEAR_AREA
     proven_change: float = NEAR_AREA
     agreement: float = 0.3
@@ -75,6 +79,11 @@ class Rules:
     photographs: bool = False
     equal: bool = False
     ignored: tuple[Region, ...] = ()
+
+    @property
+    def moving(self) -> bool:
+        """Whether things may have moved in photographs."""
+        return self.change > self.plain_change
 
     def overlapping(self, overlap: tuple[float, float]) -> tuple[float, float]:
         """The least share that has to lie inside the other picture, and the one that does.
@@ -92,13 +101,7 @@ CROP_SCALE = 4.0  # `Rules.scale` where photos within collages are found
 
 @dataclass(frozen=True)
 class CropRules(Rules):
-    """When two pictures show the same, or one of them shows nothing that the other does not show.
-
-    Parameters
-    ----------
-    inside
-        Least share of a picture, 0 to 1, that lies inside one that shows more.
-    """
+    """When two pictures show the same, or one of them shows hardly anything that the other does not show."""
 
     inside: float = 0.9
 
@@ -106,7 +109,7 @@ class CropRules(Rules):
     def of(cls, rules: Rules) -> "CropRules":
         """The same thresholds, for crops as well: these look unlike as wholes, whatever they show."""
         same = {one.name: getattr(rules, one.name) for one in fields(Rules)}
-        return cls(**{**same, "scale": max(rules.scale, CROP_SCALE), "candidate": -1.0})
+        return cls(**{**same, "scale": max(rules.scale, CROP_SCALE), "inside": cls.inside, "candidate": -1.0})
 
     def overlapping(self, overlap: tuple[float, float]) -> tuple[float, float]:
         """As for other rules; or the share of the smaller picture, where they do not overlap as much."""

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelonce.change import Change, changed_area
-from labelonce.containing import Stands, stands_of
+from labelonce.containing import Stands, finer, stands_of
 from labelonce.features import Features
 from labelonce.fine import Difference, differ_clearly, look, rescaled
 from labelonce.geometry import Alignment, Transform, align_corners, align_more_corners, align_pixels, fill, inverse
 from labelonce.levels import CropRules, Rules
 from labelonce.wording import words_of
 
-VERIFICATION_VERSION = 8  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 9  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do
@@ -28,6 +28,7 @@ MANY_INLIERS, MOST = 40, 0.7  # inliers and their share that prove one view, wha
 
 
 NO_PICTURES = "no pictures"
+BESIDE = "beside"
 UNPROVEN = "few corners", "inliers", "changed", "agreement"  # what more corners may make up for
 SAME_CHANGE, SAME_AGREEMENT = 0.15, 0.6  # of photographs there: more corners also prove one table under other things
 
@@ -47,8 +48,8 @@ class Verdict:
         ``"same frame"``: the pictures agree as they lie; ``"geometry"``: they agree once their corners are laid on
         each other; ``"part"``: so, but one shows more around the other; ``"embedding"``: without corners, but hardly
         different at all. Where they do not show the same, what was missing: ``"unlike"``, ``"few corners"``,
-        ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, ``"agreement"``, ``"changed"``, equal ``"pixels"``,
-        and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal pixels are known
+        ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, `BESIDE`, ``"agreement"``, ``"changed"``, equal
+        ``"pixels"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal pixels are known
         before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
@@ -65,7 +66,7 @@ class Verdict:
     difference
         What the fine look found; None where it was not asked.
     stands
-        Of an accepted pair, which picture shows all that the other one does.
+        Of an accepted pair, which picture shows all that the other one does, as finely.
     """
 
     accepted: bool
@@ -117,47 +118,58 @@ def verify(a: Features, b: Features, similarity: float, rules: Rules, pictures: 
     if _swapped(a, b):
         return _mirrored(verify(b, a, similarity, rules, lambda: _reversed(pictures())), a, b)
     found = propose(a, b, similarity, rules)
-    if found.accepted and isinstance(rules, CropRules):
-        found = replace(found, stands=stands_of(a.small, b.small, found.transform, found.overlap, rules.inside))
-    if not found.accepted:
-        return found
-    if rules.photographs:
-        if a.photographic and b.photographic:
-            return found
-        if found.change is not None and found.change.area > rules.plain_change:
-            return replace(found, accepted=False, reason="changed")
-    difference = _difference(a, b, found, rules, pictures)
-    if difference is None:
-        return replace(found, accepted=False, reason=NO_PICTURES)
-    if difference.same:
-        return replace(found, doubt=max(difference.structure, difference.colour), difference=difference)
-    reason = "different" if difference.structure > 1 else "colour"
-    return replace(found, accepted=False, reason=reason, difference=difference)
-
-
-def _difference(a: Features, b: Features, found: Verdict, rules: Rules, pictures: Pictures) -> Difference | None:
-    """What two pictures differ in; None where one of them cannot be had.
-
-    Their thumbnails are asked first where that costs less than it saves: of an unlike pair before the pictures are
-    loaded, of large ones before they are looked at closely.
-    """
     transform = found.transform
-    if transform is None:
-        return None
+    if not found.accepted or transform is None:
+        return found
+    photographs = rules.photographs and a.photographic and b.photographic
+    stands = stands_of(a.small, b.small, transform, found.overlap, rules.inside)
+    if photographs and rules.moving and not (isinstance(rules, CropRules) and stands):  # the camera may move, too
+        stands = Stands.EITHER
+    if not stands:
+        return replace(found, accepted=False, reason=BESIDE)
+    found = replace(found, stands=stands)
+    if photographs:
+        return found
+    if rules.photographs and found.change is not None and found.change.area > rules.plain_change:
+        return replace(found, accepted=False, reason="changed")
+    return _looked_at(a, b, found, transform, rules, pictures)
+
+
+def _looked_at(
+    a: Features, b: Features, found: Verdict, transform: Transform, rules: Rules, pictures: Pictures
+) -> Verdict:
+    """The verdict after the fine look.
+
+    Thumbnails are asked first where that costs less than it saves: of an unlike pair before the pictures are loaded, of
+    large ones before they are looked at closely.
+    """
     unlike = found.change is not None and found.change.agreement < UNLIKE
     if unlike and not rules.ignored and (clear := differ_clearly(a.small, b.small, transform)):
-        return clear
+        return _different(found, clear)
     shown = pictures()
-    if shown is None:
-        return None
+    if shown is None:  # in doubt, they are two
+        return replace(found, accepted=False, reason=NO_PICTURES)
     large = min(max(rgb.shape) for rgb in shown) > LARGE
     if large and not unlike and not rules.ignored and (clear := differ_clearly(a.small, b.small, transform)):
-        return clear
+        return _different(found, clear)
     ratios = [
         (rgb.shape[1] / one.small.shape[1], rgb.shape[0] / one.small.shape[0])
         for rgb, one in zip(shown, (a, b), strict=True)
     ]
-    return look(*shown, rescaled(transform, *ratios), _counted(a, b, shown, rules))
+    transform = rescaled(transform, *ratios)
+    stands = found.stands if isinstance(rules, CropRules) else found.stands & finer(transform)
+    if not stands:
+        return replace(found, accepted=False, reason=BESIDE)
+    difference = look(*shown, transform, _counted(a, b, shown, rules))
+    if not difference.same:
+        return _different(found, difference)
+    doubt = max(difference.structure, difference.colour)
+    return replace(found, doubt=doubt, difference=difference, stands=stands)
+
+
+def _different(found: Verdict, difference: Difference) -> Verdict:
+    reason = "different" if difference.structure > 1 else "colour"
+    return replace(found, accepted=False, reason=reason, difference=difference)
 
 
 def propose(a: Features, b: Features, similarity: float, rules: Rules) -> Verdict:

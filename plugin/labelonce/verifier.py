@@ -18,7 +18,7 @@ from labelonce.features import FEATURES_VERSION
 from labelonce.fine import Box
 from labelonce.hints import hint_of, packed, unpacked
 from labelonce.judge import NO_FEATURES, Judge
-from labelonce.levels import CropRules, Rules
+from labelonce.levels import Rules
 from labelonce.matching import Matches, Node, Proposals, Told, Why
 from labelonce.moments import Evidence, Moments, Step, telling
 from labelonce.neighbours import Pairs
@@ -69,7 +69,6 @@ class Verifier:
         self._store = store
         self._images = images
         self._rules = rules
-        self._directed = isinstance(rules, CropRules)
         self._proven = proven
         self._moments: Moments | None = None
         self._stricter = ""
@@ -143,8 +142,8 @@ class Verifier:
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
         reasons, doubts = tuple(reason for reason, _ in whys), tuple(doubt for _, doubt in whys)
-        verdicts, directed = Told(found, rejected, only_differing), stands[passed] if self._directed else None
-        return Matches(kept, reasons, doubts, hint_of(places, kept), verdicts, directed)
+        verdicts = Told(found, rejected, only_differing)
+        return Matches(kept, reasons, doubts, hint_of(places, kept), verdicts, stands[passed])
 
     def _moments_of(self, proposed: Proposals, nodes: Sequence[Node], proven: Rules, progress: Progress) -> Moments:
         """The moments of all pictures; only pairs that tell something of them are looked at."""
@@ -253,7 +252,7 @@ class Verifier:
                 evidence = self._of_one_moment(one, other)
                 if evidence is not None:
                     return Stands.EITHER, (str(evidence), None), ()
-            stands, why = self._told(accepted, why)
+            stands, why = _told(accepted, why)
             boxes = unpacked(differences[key, a].get(b, "[]"))
             return stands.swapped if swapped else stands, (why, doubt), boxes
 
@@ -277,7 +276,7 @@ class Verifier:
         """What the stricter rules said of two pictures, where these say the same; None elsewhere."""
         if said is None:
             return None
-        same = said[0] or not only_differs(_bare(said[1], view)) or not self._judge.photographic(one, other)
+        same = said[0] or not only_differs(_bare(_told(*said[:2])[1], view)) or not self._judge.photographic(one, other)
         return (said, ()) if same else None
 
     def _decide(self, one: int, other: int, view: str, *, swapped: bool) -> tuple[_Said, _Boxes] | None:
@@ -286,19 +285,17 @@ class Verifier:
             return None
         boxes = found.difference.boxes if found.difference and not (found.accepted or view) else ()
         said = f"{view}: {found}" if view else str(found)
-        if self._directed:  # of the pair in the order in which it is remembered
-            said = f"{found.stands.swapped if swapped else found.stands:d}{said}"
+        said = f"{found.stands.swapped if swapped else found.stands:d}{said}"  # in the order of what is remembered
         return (found.accepted, said, found.doubt), boxes
-
-    def _told(self, accepted: bool, why: str) -> tuple[Stands, str]:
-        """Who may stand for whom, and why, by what is remembered of a pair."""
-        if not self._directed:
-            return Stands.EITHER if accepted else Stands.NEITHER, why
-        return Stands(int(why[0])) if accepted else Stands.NEITHER, why[1:]
 
 
 def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
+
+
+def _told(accepted: bool, why: str) -> tuple[Stands, str]:
+    """Who may stand for whom, and why, by what is remembered of a pair."""
+    return Stands(int(why[0])) if accepted else Stands.NEITHER, why[1:]
 
 
 def _bare(text: str, view: str) -> str:

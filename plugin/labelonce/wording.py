@@ -16,6 +16,7 @@ MISSING = {  # by the reason of a verdict that rejects
     "scale": "one shows things much larger",
     "turned": "one is turned against the other",
     "overlap": "they show different parts, and share too little",
+    "beside": "each shows something that the other one does not show, or not as finely",
     "agreement": "different pictures: they do not agree where they are laid on each other",
     "changed": "something in them is different",
     "no pictures": "one of the pictures could not be read again to look closely",
