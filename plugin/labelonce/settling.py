@@ -11,15 +11,19 @@ from labelonce.containing import Stands
 from labelonce.neighbours import Pairs
 
 TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
+OTHERS = 3  # pictures that what is skipped for a finer one is compared with, besides that one
 
 Check = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 
 
-def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:
+def settle(
+    pairs: Pairs, preference: Preference, check: Check, doubt: Callable[[int], float] = lambda _: 0.0
+) -> NDArray[np.bool_]:
     """Check only the pairs that representatives need.
 
     First as if nothing stood, so that a project in which nothing changed is decided as before; then, where that would
-    put a new node in the place of a standing one, again with those that stand. See `_settle`.
+    put a new node in the place of a standing one, again with those that stand. See `_settle`, and `_closest` for what
+    is skipped for a finer picture.
 
     Parameters
     ----------
@@ -30,14 +34,14 @@ def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.boo
     check
         Checks the pairs of these numbers, ascending, and says which node of each may stand for the other, as `Stands`;
         asked once for each.
+    doubt
+        Of a pair that passed, by its number.
 
     Returns
     -------
     (m,) bool
         Pairs that passed: one for each node that another one stands for.
     """
-    if preference.standing is None or not preference.standing.any():
-        return _settle(pairs, preference, check)
     m, n = len(pairs.left), len(preference.rank)
     asked, stands = np.zeros(m, bool), np.zeros(m, np.uint8)
 
@@ -47,15 +51,58 @@ def settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.boo
             stands[fresh], asked[fresh] = check(fresh), True
         return np.asarray(stands[numbers], np.uint8)
 
-    needed = _settle(pairs, replace(preference, standing=None), once)
+    chosen_by = replace(preference, standing=None)
+    needed = _settle(pairs, chosen_by, once)
+    if preference.standing is not None and preference.standing.any():
+        chosen = _chosen(pairs, needed, chosen_by, stands)
+        stays = preference.kept | preference.standing
+        ousted = stays & ~stays[chosen]
+        if ousted.any():
+            again = _components_of(pairs, np.arange(m), np.flatnonzero(ousted[pairs.left] | ousted[pairs.right]), n)
+            chosen_by = replace(preference, standing=preference.standing & again)
+            needed = _settle(pairs, chosen_by, once)
+    return _closest(pairs, needed, _chosen(pairs, needed, chosen_by, stands), stands, once, doubt)
+
+
+def _chosen(
+    pairs: Pairs, needed: NDArray[np.bool_], preference: Preference, stands: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """The node that stands for each, by the needed pairs."""
     kept = Pairs(pairs.left[needed], pairs.right[needed], pairs.similarity[needed])
-    chosen = represent(np.zeros(n, np.int64), kept, replace(preference, standing=None), "cover", stands[needed])
-    stays = preference.kept | preference.standing
-    ousted = stays & ~stays[chosen]
-    if not ousted.any():
+    return represent(np.zeros(len(preference.rank), np.int64), kept, preference, "cover", stands[needed])
+
+
+def _closest(
+    pairs: Pairs,
+    needed: NDArray[np.bool_],
+    chosen: NDArray[np.int64],
+    stands: NDArray[np.uint8],
+    check: Check,
+    doubt: Callable[[int], float],
+) -> NDArray[np.bool_]:
+    """Move what is skipped for a picture that shows more to the one of these that it differs least from.
+
+    In a coarse copy several pictures that differ may look the same. The most similar others are asked as well, at most
+    `OTHERS` of them.
+    """
+    heads = chosen == np.arange(len(chosen))
+    directed = np.flatnonzero(needed & (stands != Stands.EITHER))
+    if not len(directed):
         return needed
-    again = _components_of(pairs, np.arange(m), np.flatnonzero(ousted[pairs.left] | ousted[pairs.right]), n)
-    return _settle(pairs, replace(preference, standing=preference.standing & again), once)
+    moved = np.zeros(len(chosen), bool)
+    moved[np.where(heads[pairs.left[directed]], pairs.right[directed], pairs.left[directed])] = True
+    right = moved[pairs.right] & heads[pairs.left]  # which of a pair is the one that is skipped
+    across = np.flatnonzero(right | (moved[pairs.left] & heads[pairs.right]))
+    by_similarity = across[np.lexsort((across, -pairs.similarity[across]))]
+    check(np.unique(_strongest(pairs, by_similarity, np.where(moved, 1 + OTHERS, 0))))
+    best: dict[int, tuple[float, int]] = {}
+    for number in across[(stands[across] & np.where(right[across], Stands.FIRST, Stands.SECOND)) > 0].tolist():
+        node = int((pairs.right if right[number] else pairs.left)[number])
+        best[node] = min(best.get(node, (np.inf, number)), (doubt(number), number))
+    needed = needed.copy()
+    needed[across] = False
+    needed[[number for _, number in best.values()]] = True
+    return needed
 
 
 def _settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:

@@ -137,7 +137,10 @@ class Verifier:
                     left_over -= len(part)
                 return stands[numbers]
 
-            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check)
+            def doubt(number: int) -> float:
+                return found[number][1] or 0.0
+
+            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check, doubt)
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
