@@ -10,6 +10,7 @@ from labelonce.geometry import Transform, inverse
 
 PLAIN = 12  # levels by which 3 x 3 pixels of ground of one tone may vary; more is something on it
 RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
+RIM_SHARE = 0.006  # of the long side, if that is more: thumbnails say to within so much where it lies
 COARSER = 0.8  # times as large, of one's pixels on the other: below it, small things are seen in one of them only
 
 
@@ -38,7 +39,7 @@ def stands_of(
     Parameters
     ----------
     a, b
-        (h, w, 3) uint8 RGB, small.
+        (h, w, 3) uint8 RGB.
     transform
         (2, 3) float64. From pixels of `b` to pixels of `a`.
     overlap
@@ -69,12 +70,33 @@ def finer(transform: Transform) -> Stands:
 
 
 def _bare(whole: NDArray[np.uint8], part: NDArray[np.uint8], transform: Transform) -> bool:
-    """Whether a picture shows nothing but ground of one tone around a part that lies on it so."""
+    """Whether a picture shows nothing around a part that lies on it so: ground of one tone, or its rim drawn out."""
     size = whole.shape[1], whole.shape[0]
     covered = cv2.warpAffine(np.ones(part.shape[:2], np.uint8), transform, size, flags=cv2.INTER_NEAREST)
-    around = cv2.dilate(covered, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) == 0
+    rim = max(RIM, round(RIM_SHARE * max(size)))
+    covered = cv2.dilate(covered, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    around = covered == 0
     if not around.any():
         return True
-    ground = np.median(whole[around], axis=0)
-    differs = np.abs(whole - ground).max(axis=2) * around
+    ground = np.broadcast_to(np.median(whole[around], axis=0).astype(np.uint8), whole.shape)
+    drawn_out = _drawn_out(whole, np.asarray(covered, np.uint8))
+    return _alike(whole, ground, around) or _alike(whole, drawn_out, around)
+
+
+def _drawn_out(whole: NDArray[np.uint8], covered: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture, but the first pixels around the part that is covered repeated up to the rim, as editors fill it."""
+    left, top, width, height = cv2.boundingRect(covered)
+    rows, columns = (
+        np.clip(np.clip(np.arange(length), start - 1, start + side), 0, length - 1)
+        for length, start, side in zip(whole.shape, (top, left), (height, width), strict=False)
+    )
+    return np.asarray(whole[rows][:, columns])
+
+
+def _alike(whole: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]) -> bool:
+    """Whether a picture is there like another one, noise aside, and to within two pixels."""
+    around = np.ones((5, 5), np.uint8)
+    whole, other = (np.asarray(cv2.blur(one, (3, 3)), np.uint8) for one in (whole, other))
+    nearest = np.clip(whole, cv2.erode(other, around), cv2.dilate(other, around))
+    differs = cv2.absdiff(whole, nearest).max(axis=2) * where
     return float(cv2.blur(differs.astype(np.float32), (3, 3)).max()) <= PLAIN

@@ -157,7 +157,9 @@ def _looked_at(
         for rgb, one in zip(shown, (a, b), strict=True)
     ]
     transform = rescaled(transform, *ratios)
-    stands = found.stands if isinstance(rules, CropRules) else found.stands & finer(transform)
+    stands = found.stands & stands_of(*shown, transform, found.overlap, rules.inside)
+    if not isinstance(rules, CropRules):
+        stands &= finer(transform)
     if not stands:
         return replace(found, accepted=False, reason=BESIDE)
     difference = look(*shown, transform, _counted(a, b, shown, rules))
