@@ -49,8 +49,8 @@ class Verdict:
         each other; ``"part"``: so, but one shows more around the other; ``"embedding"``: without corners, but hardly
         different at all. Where they do not show the same, what was missing: ``"unlike"``, ``"few corners"``,
         ``"inliers"``, ``"scale"``, ``"turned"``, ``"overlap"``, `BESIDE`, ``"agreement"``, ``"changed"``, equal
-        ``"pixels"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal pixels are known
-        before, and never get here.
+        ``"pixels"``, and after the fine look ``"different"``, ``"colour"`` or `NO_PICTURES`. Byte copies and equal
+        pixels are known before, and never get here.
     similarity
         100 x cosine similarity of the embeddings, percent.
     inliers
