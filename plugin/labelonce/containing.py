@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce.fine.laying import reduced, rescaled
 from labelonce.geometry import Transform, inverse
 
 PLAIN = 12  # levels by which 3 x 3 pixels of ground of one tone may vary; more is something on it
 RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
 RIM_SHARE = 0.006  # of the long side, if that is more: thumbnails say to within so much where it lies
+ENOUGH = 500  # pixels, long side at which a line of text outside is seen; those of twice as much are brought down
 COARSER = 0.8  # times as large, of one's pixels on the other: below it, small things are seen in one of them only
 
 
@@ -48,6 +50,11 @@ def stands_of(
         Share from which on a picture counts as lying inside.
     """
     stands = Stands.EITHER
+    if min(overlap) >= inside:
+        return stands
+    factors = [max(1, max(rgb.shape) // ENOUGH) for rgb in (a, b)]
+    a, b = (reduced(rgb, factor) for rgb, factor in zip((a, b), factors, strict=True))
+    transform = rescaled(transform, *((1 / factor, 1 / factor) for factor in factors))
     if overlap[0] < inside and not _bare(a, b, transform):
         stands &= Stands.FIRST
     if overlap[1] < inside and not _bare(b, a, inverse(transform)):
