@@ -10,6 +10,7 @@ noise, blur, sharpening, light) does not.
     structure    where structure differs by more than copying explains
     odd          where it differs in one place of many alike
     colour       where the colour is another
+    spots        where that of small things is
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from labelonce.fine.colour import recoloured
 from labelonce.fine.laying import Box, Mask, Plane, Rgb, gray, lay, reduced, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
+from labelonce.fine.spots import LEAST, spotted
 from labelonce.fine.structure import VISIBLE, Differing, differing
 from labelonce.geometry import Transform
 
@@ -48,7 +50,7 @@ class Difference:
     structure
         Evidence of the region that tells most, as a multiple of the limit: above 1 the pictures differ.
     colour
-        Share of the overlap that has another colour, as a multiple of the limit.
+        Share of the overlap that has another colour, or pixels of small things, as a multiple of the limit.
     boxes
         Left, top, width and height of the places that differ, in percent of the first picture; the largest first.
     """
@@ -111,8 +113,11 @@ def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | N
         boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
         return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
     colour = recoloured(laid, lit, inside)
-    share = colour.share / (COLOUR * laid.scale)
-    boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
+    share, regions = colour.share / (COLOUR * laid.scale), colour.regions
+    if share <= 1 and colour.faint:
+        spots = spotted(laid, lit, inside)
+        share, regions = max(share, spots.pixels / (LEAST * laid.scale**2)), spots.regions
+    boxes = laid.boxes(regions) if share > 1 and regions is not None else []
     return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))
 
 
