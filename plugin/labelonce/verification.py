@@ -18,7 +18,7 @@ from labelonce.geometry import Alignment, Transform, align_corners, align_more_c
 from labelonce.levels import CropRules, Rules
 from labelonce.wording import words_of
 
-VERIFICATION_VERSION = 8  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
+VERIFICATION_VERSION = 9  # of the key of remembered verdicts: raise it when `verify` or what it calls changes
 
 SKETCH = 0.95  # correlation of 32 x 32 pixels from which on two pictures may fill the same frame
 IN_PLACE = 0.95  # agreement from which on they do

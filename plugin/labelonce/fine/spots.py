@@ -17,7 +17,7 @@ from labelonce.fine.laying import Laid, Mask, Plane
 from labelonce.fine.light import Lit
 
 LONG_SIDE = 640  # pixels up to which they are looked for
-OTHER = 16.0  # levels of Cr or Cb that are another colour
+OTHER = 12.0  # levels of Cr or Cb that are another colour
 TIMES = 8.0  # the mean difference of the whole, that it has to be: strong compression spoils colours everywhere
 LEAST = 8  # pixels of one region, above which it differs
 _MARGIN = 9  # pixels
