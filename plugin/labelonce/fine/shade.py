@@ -53,17 +53,17 @@ def shaded(a: Gray, b: Gray, inside: Mask) -> Shaded:
     factor = min(max(1, ceil(max(a.shape) / LONG_SIDE)), *a.shape)
     one, other = (np.asarray(reduced(plane, factor), np.float32) for plane in (a, b))
     square = np.ones((_MARGIN, _MARGIN), np.uint8)
-    mask = np.asarray(reduced(inside, factor), np.float32)
-    mask = np.asarray(cv2.erode(mask, square, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.float32)
+    mask = cv2.erode(reduced(inside, factor), square, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    weight, difference = np.asarray(mask, np.float32), np.asarray(one - other, np.float32)
+    slow = cv2.blur(difference * weight, (AROUND, AROUND)) / np.maximum(cv2.blur(weight, (AROUND, AROUND)), 0.02)
+    levels = np.asarray(cv2.absdiff(_soft(difference), slow), np.float32)
+    most = cv2.minMaxLoc(levels, mask)[1]
+    if most <= LEVELS:
+        return Shaded()
     seen = mask > 0
-    if not seen.any():
-        return Shaded()
-    difference = one - other
-    slow = cv2.blur(difference * mask, (AROUND, AROUND)) / np.maximum(cv2.blur(mask, (AROUND, AROUND)), 0.02)
-    levels = np.abs(_soft(difference) - slow)
-    if float(levels[seen].max()) <= LEVELS:
-        return Shaded()
     limit = max(LEVELS, TIMES * median_of(levels[seen]))
+    if most <= limit:
+        return Shaded()
     for plane in (one, other):
         mean = _soft(plane)
         plain = _soft(plane * plane) - mean * mean < PLAIN

@@ -54,16 +54,19 @@ def spotted(laid: Laid, lit: Lit, inside: Mask) -> Spotted:
     one, other = (soft(rgb) for rgb in laid.reduced(lit.a, lit.b, max(1, ceil(max(inside.shape) / LONG_SIDE))))
     mask = np.asarray(cv2.resize(inside, one.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     square = np.ones((_MARGIN, _MARGIN), np.uint8)
-    seen = cv2.erode(mask, square, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    if not seen.any():
+    mask = np.asarray(cv2.erode(mask, square, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+    if not mask.any():
         return Spotted()
-    a, b = _chroma(one), _chroma(tinted(other, one, seen))
-    apart = np.maximum(*cv2.split(cv2.absdiff(a, b)))
-    limit = max(OTHER, TIMES * float(apart[seen].mean()))
-    y, x = np.nonzero((apart > limit) & seen)
+    a, b = _chroma(one), _chroma(tinted(other, one, mask > 0))
+    apart = cv2.max(*cv2.split(cv2.absdiff(a, b)))
+    apart = cv2.multiply(apart, mask)
+    limit = max(OTHER, TIMES * float(apart.sum()) / cv2.countNonZero(mask))
+    y, x = np.nonzero(apart > limit)
+    other_here = _distances(_vectors(a[y, x]), _vectors(b[y, x])) > limit
+    y, x = y[other_here], x[other_here]
     if len(y) <= LEAST:
         return Spotted()
-    differs = np.zeros(seen.shape, np.uint8)
+    differs = np.zeros(mask.shape, np.uint8)
     differs[y, x] = np.maximum(_off(a, b, y, x), _off(b, a, y, x)) > limit
     count, _, stats, _ = cv2.connectedComponentsWithStats(differs)
     return Spotted(int(stats[1:, cv2.CC_STAT_AREA].max()), differs) if count > 1 else Spotted()
