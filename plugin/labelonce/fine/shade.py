@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from labelonce.fine.laying import Gray, Mask, Plane, median_of, reduced
 
 LONG_SIDE = 256  # pixels up to which shades are compared
-SOFT = 3.0  # pixels, standard deviation
+SOFT, SIDE = 3.0, 15  # pixels, standard deviation and side of a Gaussian
 AROUND = 55  # pixels, side of the square whose mean is the slow part
 PLAIN = 250.0  # squared grey levels, variance up to which a place is plain
 UNCLIPPED = (9, 246)  # grey levels
@@ -75,4 +75,4 @@ def shaded(a: Gray, b: Gray, inside: Mask) -> Shaded:
 
 
 def _soft(plane: Plane) -> Plane:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), SOFT), np.float32)
+    return np.asarray(cv2.GaussianBlur(plane, (SIDE, SIDE), SOFT), np.float32)
