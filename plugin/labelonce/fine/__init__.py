@@ -10,6 +10,8 @@ noise, blur, sharpening, light) does not.
     structure    where structure differs by more than copying explains
     odd          where it differs in one place of many alike
     colour       where the colour is another
+    spots        where that of small things is
+    shade        where a soft area has another shade
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +23,8 @@ from labelonce.fine.colour import recoloured
 from labelonce.fine.laying import Box, Mask, Plane, Rgb, gray, lay, reduced, rescaled
 from labelonce.fine.light import equally_sharp, in_one_light
 from labelonce.fine.rim import filled, without_rim
+from labelonce.fine.shade import shaded
+from labelonce.fine.spots import LEAST, spotted
 from labelonce.fine.structure import VISIBLE, Differing, differing
 from labelonce.geometry import Transform
 
@@ -48,7 +52,8 @@ class Difference:
     structure
         Evidence of the region that tells most, as a multiple of the limit: above 1 the pictures differ.
     colour
-        Share of the overlap that has another colour, as a multiple of the limit.
+        Share of the overlap that has another colour, pixels of small things that have, or grey levels by which a soft
+        area has another shade, as a multiple of the limit.
     boxes
         Left, top, width and height of the places that differ, in percent of the first picture; the largest first.
     """
@@ -108,13 +113,20 @@ def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | N
     if cv2.countNonZero(inside) < LEAST_OVERLAP:
         return Difference(np.inf, 0.0)
     lit = in_one_light(laid, inside)
-    structure = _structure(*equally_sharp(gray(lit.a), laid.moved(gray(lit.b)), inside), inside, laid.scale)
+    planes = gray(lit.a), laid.moved(gray(lit.b))
+    structure = _structure(*equally_sharp(*planes, inside), inside, laid.scale)
     if structure.regions is not None:
         boxes = laid.boxes(np.asarray(structure.regions > 0, np.uint8))
         return Difference(structure.evidence / (EVIDENCE * laid.scale), 0.0, tuple(boxes[:MOST_BOXES]))
     colour = recoloured(laid, lit, inside)
-    share = colour.share / (COLOUR * laid.scale)
-    boxes = laid.boxes(colour.regions) if share > 1 and colour.regions is not None else []
+    share, regions = colour.share / (COLOUR * laid.scale), colour.regions
+    if share <= 1 and colour.faint:
+        spots = spotted(laid, lit, inside)
+        share, regions = max(share, spots.pixels / (LEAST * laid.scale**2)), spots.regions
+    if share <= 1:
+        shade = shaded(*planes, inside)
+        share, regions = max(share, shade.levels), shade.regions
+    boxes = laid.boxes(regions) if share > 1 and regions is not None else []
     return Difference(structure.evidence / (EVIDENCE * laid.scale), share, tuple(boxes[:MOST_BOXES]))
 
 

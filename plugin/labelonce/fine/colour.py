@@ -23,8 +23,11 @@ FLAT_SHADE = 13.0  # the same of drawings of a few tones, which no lens and no s
 OWN_SHADE = 12.0  # the same of a greyscale copy, whose light is not corrected
 TONE = 4.0  # levels of L, a or b of Lab that are another tone, of pictures of one: no light explains it
 ALIKE = 7.0  # levels of every channel up to which neither can be: 8 make 15 levels of a or b, of any colour
+FAINT = 10.0  # levels of a or b that small things of another colour leave here
 STRONG = 10.0  # levels of chroma of Lab from which on a colour counts
 DARK = 20.0  # levels of L of Lab below which saturation is noise
+FEW = 0.02  # share of such pixels up to which a picture has next to no colours to lose
+LOST = 0.3  # mean levels of a or b that a grey copy of it lost beside them; JPEG leaves 0.06, no photograph has below 1
 MOSTLY = 0.2  # share of the picture that a colour has to have, for a thing on plain ground has it alone
 UNEVEN = 0.3  # deviation of the saturation over its mean: one thing in one colour has less
 SAME_LUMA = 4.0  # levels by which the luma of a grey copy differs at most; JPEG leaves 2
@@ -43,10 +46,13 @@ class Recoloured:
         Of the largest region of another colour or shade, of the overlap, 0 to 1.
     regions
         (h, w) uint8 on the reduced grid, 1 where the colour or shade is another; None where nothing is.
+    faint
+        Whether something smaller may be of another colour.
     """
 
     share: float = 0.0
     regions: NDArray[np.uint8] | None = None
+    faint: bool = False
 
 
 def recoloured(laid: Laid, lit: Lit, inside: Mask) -> Recoloured:
@@ -72,33 +78,35 @@ def recoloured(laid: Laid, lit: Lit, inside: Mask) -> Recoloured:
     seen = mask > 0
     if not seen.any():
         return Recoloured()
-    one, other = _soft(one), _soft(other)
+    one, other = soft(one), soft(other)
     if not lit.of_one_tone and cv2.norm(one, other, cv2.NORM_INF, cv2.merge([mask] * 3)) < ALIKE:
         return Recoloured()
     lab_a, lab_b = _lab(one), _lab(other)
     shade, hue = _apart(lab_a, lab_b)
     gray_a, gray_b = _monochrome(lab_a, mask), _monochrome(lab_b, mask)
     most, other_hue = (TONE, TONE) if lit.of_one_tone else (FLAT_SHADE if lit.flat else SHADE, HUE)
-    if gray_a == gray_b and not (((hue > other_hue) | (shade > most)) & seen).any():
+    if gray_a == gray_b and not (((hue > min(FAINT, other_hue)) | (shade > most)) & seen).any():
         return Recoloured()
     if not lit.of_one_tone:
-        tinted, hue = _apart(lab_a, _lab(_tinted(other, one, seen)))
-        shade = shade if lit.flat else tinted
+        balanced, hue = _apart(lab_a, _lab(tinted(other, one, seen)))
+        shade = shade if lit.flat else balanced
     if gray_a != gray_b and not lit.of_one_tone:
-        first, second = (_soft(rgb) for rgb in laid.reduced(laid.a, laid.b, factor))
+        first, second = (soft(rgb) for rgb in laid.reduced(laid.a, laid.b, factor))
         shade, most = _apart(*(_lab(_without_colour(rgb)) for rgb in (first, second)))[0], OWN_SHADE
-        coloured = _lab(second if gray_a else first)
-        if _colourful(coloured, seen) or (_of_one_luma(first, second, seen) and _uneven(coloured, seen)):
+        coloured, lost = _lab(second if gray_a else first), _apart(_lab(first), _lab(second))[1]
+        if _colourful(coloured, lost, seen) or (_of_one_luma(first, second, seen) and _uneven(coloured, seen)):
             hue = np.zeros_like(hue)
+    faint = bool((hue[seen] > FAINT).any())
     differs = np.asarray(((hue > other_hue) | (shade > most)) & seen, np.uint8)
     differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8)), np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(differs)
     if count < 2:
-        return Recoloured()
-    return Recoloured(int(stats[1:, cv2.CC_STAT_AREA].max()) / int(seen.sum()), differs)
+        return Recoloured(faint=faint)
+    return Recoloured(int(stats[1:, cv2.CC_STAT_AREA].max()) / int(seen.sum()), differs, faint)
 
 
-def _soft(rgb: Rgb) -> Rgb:
+def soft(rgb: Rgb) -> Rgb:
+    """Without its noise."""
     return np.asarray(cv2.GaussianBlur(rgb, (5, 5), SOFT), np.uint8)
 
 
@@ -123,12 +131,17 @@ def _monochrome(lab: Rgb, mask: Mask) -> bool:
     return cv2.countNonZero(plain) >= 0.998 * cv2.countNonZero(mask)
 
 
-def _colourful(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
-    """Whether there are colours on both sides of grey, or several: then a grey copy has lost them all."""
+def _colourful(lab: Rgb, lost: NDArray[np.uint8], seen: NDArray[np.bool_]) -> bool:
+    """Whether there are colours on both sides of grey, or several: then a grey copy has lost them all.
+
+    Where there are next to none, it lost what is faint, which is everywhere; what has the only colour of the picture is
+    a thing that the other one lacks.
+    """
     chroma = lab[..., 1:][seen].astype(np.float32) - 128
-    strong = chroma[np.hypot(*chroma.T) > STRONG]
-    if len(strong) < 0.02 * len(chroma):
-        return True  # next to nothing to lose
+    counts = np.hypot(*chroma.T) > STRONG
+    strong = chroma[counts]
+    if len(strong) < FEW * len(chroma):
+        return float(lost[seen][~counts].mean()) > LOST
     sector = np.bincount((np.degrees(np.arctan2(*strong.T)) // 30).astype(int) % 12, minlength=12) / len(strong)
     main = int(sector.argmax())
     return float(sector[[(main + step) % 12 for step in range(2, 11)]].sum()) > 0.1
@@ -149,8 +162,11 @@ def _uneven(lab: Rgb, seen: NDArray[np.bool_]) -> bool:
     return enough and float(saturation.std()) > UNEVEN * float(saturation.mean())
 
 
-def _tinted(source: Rgb, target: Rgb, seen: NDArray[np.bool_]) -> Rgb:
-    """`source` with the white balance of `target`, as far as that is one of the whole picture and within bounds."""
+def tinted(source: Rgb, target: Rgb, seen: NDArray[np.bool_]) -> Rgb:
+    """`source` with the white balance of `target`, as far as that is one of the whole picture and within bounds.
+
+    What brings them no closer is none: of a drawing on white paper, the colours of its lines.
+    """
     step = max(1, round((seen.size / _SAMPLES) ** 0.5))
     some = seen[::step, ::step]
     sources, targets = (one[::step, ::step][some].astype(np.float32) for one in (source, target))
@@ -170,4 +186,7 @@ def _tinted(source: Rgb, target: Rgb, seen: NDArray[np.bool_]) -> Rgb:
             residual = np.abs(y - gain * x - offset)
             weight = 1 / (1 + (residual / max(2.0, 2.5 * median_of(residual))) ** 2) ** 2
         tables[0, :, channel] = np.clip(np.rint(gain * np.arange(256) + offset), 0, 255)
+    balanced = cv2.LUT(source[::step, ::step], tables)[some]
+    if np.abs(balanced - targets).mean() >= np.abs(sources - targets).mean():
+        return source
     return np.asarray(cv2.LUT(source, tables), np.uint8)
