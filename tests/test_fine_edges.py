@@ -91,13 +91,15 @@ def test_a_region_that_stands_out():
     assert evidence == pytest.approx(100 * (3 / DOUBTED - 1))
     assert np.array_equal(region, places(ODD) > 0)
     assert odd_one(places(ODD, (10, 10, 9, 2.5)), STEEP, 80, 1) is not None  # a digit, and its sum's
+    assert odd_one(places((40, 40, 10, 1.9)), STEEP, 80, 1) is not None  # the only one of all
 
 
 @pytest.mark.parametrize(
     "above",
     [
         places(),
-        places((40, 40, 10, 1.9)),  # nowhere far above what copying leaves
+        places((40, 40, 10, 0.9)),  # nowhere above what copying leaves
+        places((40, 40, 10, 1.9), (10, 10, 4, 0.5)),  # nowhere far above it, and not the only one
         places((40, 40, 5, 3.0)),  # too small
         places((40, 40, 30, 3.0)),  # too large
         places(ODD, (10, 10, 9, 2.5), (70, 70, 4, 0.8)),  # many others differ

@@ -12,12 +12,18 @@ from labelonce.neighbours import Pairs
 
 TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
 OTHERS = 3  # pictures that what is skipped for a finer one is compared with, besides that one
+CLEARLY = 0.1  # doubt by which it has to fit one better than the others
+SMALLER = 0.75  # times as long, below which a picture may not show what two others differ in
 
 Check = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 
 
 def settle(
-    pairs: Pairs, preference: Preference, check: Check, doubt: Callable[[int], float] = lambda _: 0.0
+    pairs: Pairs,
+    preference: Preference,
+    check: Check,
+    doubt: Callable[[int], float] = lambda _: 0.0,
+    sizes: NDArray[np.float64] | None = None,
 ) -> NDArray[np.bool_]:
     """Check only the pairs that representatives need.
 
@@ -36,6 +42,8 @@ def settle(
         asked once for each.
     doubt
         Of a pair that passed, by its number.
+    sizes
+        (n,) float64. Length of the pictures' sides, pixels; None where all are as large.
 
     Returns
     -------
@@ -61,7 +69,8 @@ def settle(
             again = _components_of(pairs, np.arange(m), np.flatnonzero(ousted[pairs.left] | ousted[pairs.right]), n)
             chosen_by = replace(preference, standing=preference.standing & again)
             needed = _settle(pairs, chosen_by, once)
-    return _closest(pairs, needed, _chosen(pairs, needed, chosen_by, stands), stands, once, doubt)
+    chosen = _chosen(pairs, needed, chosen_by, stands)
+    return _closest(pairs, needed, chosen, stands, once, doubt, np.ones(n) if sizes is None else sizes)
 
 
 def _chosen(
@@ -79,11 +88,12 @@ def _closest(
     stands: NDArray[np.uint8],
     check: Check,
     doubt: Callable[[int], float],
+    sizes: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Move what is skipped for a picture that shows more to the one of these that it differs least from.
 
     In a coarse copy several pictures that differ may look the same. The most similar others are asked as well, at most
-    `OTHERS` of them.
+    `OTHERS` of them. What is much smaller than two of them, and fits both as well, is kept: nobody knows what it shows.
     """
     heads = chosen == np.arange(len(chosen))
     directed = np.flatnonzero(needed & (stands != Stands.EITHER))
@@ -95,14 +105,23 @@ def _closest(
     across = np.flatnonzero(right | (moved[pairs.left] & heads[pairs.right]))
     by_similarity = across[np.lexsort((across, -pairs.similarity[across]))]
     check(np.unique(_strongest(pairs, by_similarity, np.where(moved, 1 + OTHERS, 0))))
-    best: dict[int, tuple[float, int]] = {}
+    fitting: dict[int, list[tuple[float, int]]] = {}
     for number in across[(stands[across] & np.where(right[across], Stands.FIRST, Stands.SECOND)) > 0].tolist():
-        node = int((pairs.right if right[number] else pairs.left)[number])
-        best[node] = min(best.get(node, (np.inf, number)), (doubt(number), number))
+        node, _ = _ends(pairs, number, right)
+        fitting.setdefault(node, []).append((doubt(number), number))
     needed = needed.copy()
     needed[across] = False
-    needed[[number for _, number in best.values()]] = True
+    for node, passed in fitting.items():
+        (least, number), *others = sorted(passed)
+        smaller = [sizes[node] < SMALLER * sizes[_ends(pairs, one, right)[1]] for _, one in passed]
+        needed[number] = not (others and others[0][0] < least + CLEARLY and all(smaller))
     return needed
+
+
+def _ends(pairs: Pairs, number: int, right: NDArray[np.bool_]) -> tuple[int, int]:
+    """Of a pair, the node that is skipped and the other one."""
+    ends = int(pairs.left[number]), int(pairs.right[number])
+    return ends[::-1] if right[number] else ends
 
 
 def _settle(pairs: Pairs, preference: Preference, check: Check) -> NDArray[np.bool_]:

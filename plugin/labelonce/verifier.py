@@ -140,7 +140,10 @@ class Verifier:
             def doubt(number: int) -> float:
                 return found[number][1] or 0.0
 
-            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check, doubt)
+            records = self._images.records
+            areas = [min(records[row].width * records[row].height for row in node.rows) for node in nodes]
+            sizes = np.sqrt(np.array(areas, np.float64))
+            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check, doubt, sizes)
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
