@@ -11,6 +11,7 @@ the finished text, so that no library can let a token or a signed URL out.
 import contextvars
 import json as json_format
 import logging
+import re
 import secrets
 import sys
 import threading
@@ -25,8 +26,11 @@ from typing import Any, TextIO
 from labelonce.errors import ConfigurationError
 from labelonce.progress import Advance, Lines, Progress
 from labelonce.redaction import redacted, shown, traceback_of
+from labelonce.writing import head_of
 
 FORMATS = ("text", "json")
+# how a log begins, in either format
+LINE = re.compile(rb'(\{"time": ")?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z(", "level":| [A-Z]+ +run=)')
 REQUESTS = "labelonce.requests"
 
 _run_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("run_id", default=None)
@@ -43,6 +47,11 @@ class _Setup:
 
 
 _setup = _Setup()
+
+
+def log_file() -> Path | None:
+    """The file that lines are appended to; None where that is standard error."""
+    return next((Path(one.baseFilename) for one in _handlers if isinstance(one, logging.FileHandler)), None)
 
 
 def new_run_id() -> str:
@@ -76,13 +85,7 @@ def configure(verbosity: int = 0, *, json: bool = False, run_id: str | None = No
     """
     handler: logging.Handler = _Stderr()
     if file is not None:
-        try:
-            file.touch(mode=0o600)
-            handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise ConfigurationError(
-                f"The log {file} cannot be written: {error.strerror}. Name another file."
-            ) from None
+        handler = _opened(file)
     handler.setFormatter(_Json() if json else _Text())
     root = logging.getLogger()
     for old in _handlers:
@@ -226,6 +229,20 @@ class _Json(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             content["traceback"] = traceback_of(record.exc_info[1])
         return json_format.dumps(content)
+
+
+def _opened(file: Path) -> logging.FileHandler:
+    """What appends to a log, which nobody else has written to."""
+    try:
+        file.touch(mode=0o600)
+        head = head_of(file) if file.is_file() else b""  # where it is no pipe, nor a terminal
+        if head and not LINE.match(head):
+            raise ConfigurationError(
+                f"The log {file} was not written by labelonce. It was left as it is: name another file."
+            )
+        return logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ConfigurationError(f"The log {file} cannot be written: {error.strerror}. Name another file.") from None
 
 
 def _time(record: logging.LogRecord) -> str:
