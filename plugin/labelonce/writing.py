@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, BinaryIO, Final, TextIO, TypeAlias
 
 from labelonce.errors import NotOurs
 
@@ -117,7 +117,7 @@ def whole(path: Path, sign: Sign) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def settle(file: BinaryIO | TextIO) -> None:
+def settle(file: IO[bytes] | TextIO) -> None:
     """Put on the disk what was written so far."""
     file.flush()
     os.fsync(file.fileno())
