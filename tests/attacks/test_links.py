@@ -1,4 +1,4 @@
-"""Links lead nowhere: whatever lies in a folder that others can write to, files are moved, read and made in it alone."""
+"""Links lead nowhere: in a folder that others can write to, files are moved, read and made in that folder alone."""
 
 import json
 import os
@@ -408,7 +408,7 @@ class TestUpload:
         real, sent = uploading._send, []
         turns: dict[str, Callable[[], object]] = {
             "file": lambda: ((photos / "sub/b.png").unlink(), (photos / "sub/b.png").symlink_to(home / "b.png")),
-            "folder": lambda: ((photos / "sub").rename(photos / "moved"), (photos / "sub").symlink_to(home)),
+            "folder": lambda: ((photos / "sub").rename(tmp_path / "moved"), (photos / "sub").symlink_to(home)),
             "content": lambda: (photos / "sub/b.png").write_bytes(key),
         }
 

@@ -268,8 +268,9 @@ class _Files(Source):
 
     def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
         """Read a file, or fetch an image of the project."""
-        source = self._files if int(task.id) >= NOT_YET else self._project
-        return source.read(task, location, known)
+        if int(task.id) >= NOT_YET:
+            return self._files.read(task, self.name_of(task), known)
+        return self._project.read(task, location, known)
 
 
 def _compared(
