@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -148,9 +149,8 @@ def set_aside(path: Path, kind: Kind) -> Path:
     """
     check_ours(path, kind)
     path = Path(os.path.realpath(path))  # SQLite has the journals beside what a link leads to
-    number = 1
-    while (kept := path.with_name(f"{path.name}.set-aside-{number}")).exists():
-        number += 1
+    names = (path.with_name(f"{path.name}.set-aside-{number}") for number in count(1))
+    kept = next(name for name in names if not any(os.path.lexists(_beside(name, one)) for one in ("", *JOURNALS)))
     for suffix in JOURNALS:
         with suppress(FileNotFoundError):
             _beside(path, suffix).rename(_beside(kept, suffix))

@@ -166,14 +166,14 @@ class TestRestore:
         removed(photos)
         (run,) = runs_of(photos, photos / TRASH)
         (photos / "sub").mkdir(exist_ok=True)
-        real = trash.put
+        real = moving.put
 
         def late(source: roots.Place, target: roots.Place) -> None:
             (photos / "sub").rename(photos / "elsewhere")
             (photos / "sub").symlink_to(home)
             real(source, target)
 
-        monkeypatch.setattr(trash, "put", late)
+        monkeypatch.setattr(moving, "put", late)
         restore(photos, run, QUIET)
         assert untouched(home)
         assert (photos / "elsewhere" / "b.png").is_file()
@@ -184,14 +184,14 @@ class TestRestore:
         run = removed(photos).run
         (home / "b.png").write_bytes(KEY)
         (found,) = runs_of(photos, photos / TRASH)
-        real = trash.put
+        real = moving.put
 
         def late(source: roots.Place, target: roots.Place) -> None:
             (run / "files" / "sub").rename(run / "files" / "moved")
             (run / "files" / "sub").symlink_to(home)
             real(source, target)
 
-        monkeypatch.setattr(trash, "put", late)
+        monkeypatch.setattr(moving, "put", late)
         restore(photos, found, QUIET)
         assert (photos / "sub" / "b.png").read_bytes() == (photos / "a.png").read_bytes()
         assert (home / "b.png").read_bytes() == KEY

@@ -170,6 +170,8 @@ def file_away(
         try:
             out.mkdir(parents=True, exist_ok=True)
             source, target = (stack.enter_context(root_of(one)) for one in (top, out))
+            if target.names():
+                raise FilesError(f"{out} is not empty any more. Name a new folder with --out.")
         except OSError as error:
             raise FilesError(f"{out} cannot be made: {reason(error)}. Name another folder with --out.") from None
         work = _Work(source, target, mode, marks, follow_links)

@@ -12,10 +12,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import IO, BinaryIO, TypeVar
 
 from labelonce.errors import FilesError
+from labelonce.folders.naming import numbered
 from labelonce.progress import Progress
 from labelonce.roots import HELD, Place, Root, root_of
 from labelonce.writing import PART
@@ -222,6 +224,41 @@ def put(source: Place, target: Place) -> None:
     except OSError:
         target.unlink()
         raise
+
+
+def put_back(source: Place, target: Place) -> Place:
+    """Move a file of ours to its old place, or beside what is there; says where it is now."""
+    return next(place for place in _places(target) if _fits(source, place))
+
+
+def _places(target: Place) -> Iterator[Place]:
+    name = target.path.name
+    yield target
+    yield target.beside(numbered(name, " (restored)"))
+    for number in count(2):
+        yield target.beside(numbered(name, f" (restored {number})"))
+
+
+def _fits(source: Place, place: Place) -> bool:
+    """Put a file in a place if nothing else is there."""
+    try:
+        put(source, place)
+    except FileExistsError:
+        if not _equal(source, place):
+            return False
+        source.unlink()  # a restoring was stopped before this, or somebody copied it back
+    return True
+
+
+def _equal(one: Place, other: Place) -> bool:
+    try:
+        if one.said() is not None or other.said() is not None:
+            return one.said() == other.said()
+        mine, its = one.look(), other.look()
+        same = (mine.st_ino, mine.st_dev) == (its.st_ino, its.st_dev)
+        return same or (mine.st_size == its.st_size and sha256(one) == sha256(other))
+    except OSError:
+        return False
 
 
 def copy(file: BinaryIO, target: Place, *, durable: bool = False) -> None:

@@ -9,7 +9,7 @@ What protects images nobody has twice:
 - Files are deleted only from the trash, and only when the bytes of both images are those that were compared.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, count
@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 
 from labelonce.errors import ConfigurationError, FilesError
 from labelonce.folders.journal import Move, Note, Run, close_run, journal, runs_in
-from labelonce.folders.moving import Mark, hidden_of, hindrance, one_by_one, put, reason, sha256, take
-from labelonce.folders.naming import numbered, unused
+from labelonce.folders.moving import Mark, hidden_of, hindrance, one_by_one, put_back, reason, sha256, take
+from labelonce.folders.naming import unused
 from labelonce.planning import Decision, Role
 from labelonce.progress import Progress
 from labelonce.roots import Place, Root, root_of
@@ -360,8 +360,8 @@ def restore(folder: Path, run: Run, progress: Progress) -> Restored:
             with trash.place(move.place) as source, top.place(move.source, make=True) as target:
                 hidden = hidden_of(target)
                 if hidden.exists():  # a run was killed just before it was deleted here, or given back
-                    _put_back(hidden, target)
-                now = _put_back(source, target)
+                    put_back(hidden, target)
+                now = put_back(source, target)
             if now != target:
                 beside.append((move.source, str(PurePosixPath(move.source).with_name(now.path.name))))
 
@@ -369,38 +369,3 @@ def restore(folder: Path, run: Run, progress: Progress) -> Restored:
     close_run(run)
     _drop(run.path.parent)
     return Restored(run.path, len(held) - len(left), tuple(beside), (*left, *gone))
-
-
-def _put_back(source: Place, target: Place) -> Place:
-    """Where the file is now: at its old place, or beside what is there."""
-    return next(place for place in _places(target) if _fits(source, place))
-
-
-def _places(target: Place) -> Iterator[Place]:
-    name = target.path.name
-    yield target
-    yield target.beside(numbered(name, " (restored)"))
-    for number in count(2):
-        yield target.beside(numbered(name, f" (restored {number})"))
-
-
-def _fits(source: Place, place: Place) -> bool:
-    """Put a file in a place if nothing else is there."""
-    try:
-        put(source, place)
-    except FileExistsError:
-        if not _equal(source, place):
-            return False
-        source.unlink()  # a restoring was stopped before this, or somebody copied it back
-    return True
-
-
-def _equal(one: Place, other: Place) -> bool:
-    try:
-        if one.said() is not None or other.said() is not None:
-            return one.said() == other.said()
-        mine, its = one.look(), other.look()
-        same = (mine.st_ino, mine.st_dev) == (its.st_ino, its.st_dev)
-        return same or (mine.st_size == its.st_size and sha256(one) == sha256(other))
-    except OSError:
-        return False
