@@ -11,12 +11,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO
 
 HELD = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")  # not on Windows
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_WAY = _FOLDER | getattr(os, "O_PATH", 0)  # as on any path, a folder on the way need not be listed
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FILE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _SELF: dict[str, Any] = {"follow_symlinks": False} if HELD else {}  # a link itself is meant
@@ -104,7 +105,11 @@ class Place:
     def settle(self) -> None:
         """Put the names of the folder on the disk, where the system can."""
         if self.folder is not None:
-            os.fsync(self.folder)
+            handle = _listed(self.folder)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def at(path: Path) -> Place:
@@ -149,7 +154,7 @@ class Root(AbstractContextManager["Root"]):
         """
         if not is_below(name):
             raise OSError(errno.EINVAL, "the name is not one that a file can have", name)
-        parts = PurePosixPath(name).parts
+        parts = Path(name).parts
         path, handle, opened = self.path, self.folder, []
         try:
             for part in parts[:-1]:
@@ -205,7 +210,13 @@ class Root(AbstractContextManager["Root"]):
 
     def names(self) -> list[str]:
         """The names in the folder."""
-        return os.listdir(self.path if self.folder is None else self.folder)  # noqa: PTH208 - of a descriptor
+        if self.folder is None:
+            return [one.name for one in self.path.iterdir()]
+        handle = _listed(self.folder)
+        try:
+            return os.listdir(handle)  # noqa: PTH208 - pathlib takes no descriptor
+        finally:
+            os.close(handle)
 
     def mkdir(self, name: str) -> None:
         """Make a folder, where nothing is."""
@@ -216,6 +227,11 @@ class Root(AbstractContextManager["Root"]):
         """Remove a folder that is empty."""
         with self.place(name) as place:
             os.rmdir(place.name, dir_fd=place.folder)
+
+
+def _listed(folder: int) -> int:
+    """Open a folder, of which there is a descriptor, to be listed or synced."""
+    return os.open(".", os.O_RDONLY | _FOLDER, dir_fd=folder)
 
 
 def root_of(path: Path, within: str = "", *, make: bool = False) -> Root:
@@ -235,7 +251,7 @@ def root_of(path: Path, within: str = "", *, make: bool = False) -> Root:
     OSError
         It is no folder; ELOOP where a link is on the way below it.
     """
-    root = Root(path, os.open(path, os.O_RDONLY | _FOLDER) if HELD else None)
+    root = Root(path, os.open(path, os.O_RDONLY | _WAY) if HELD else None)
     if not within:
         return root
     with root:
@@ -244,7 +260,7 @@ def root_of(path: Path, within: str = "", *, make: bool = False) -> Root:
 
 def is_below(name: object) -> bool:
     """Whether it is the path of a file below a folder, with slashes."""
-    if not isinstance(name, str) or "\0" in name or not PurePosixPath(name).parts:
+    if not isinstance(name, str) or "\0" in name or not Path(name).parts:
         return False
     try:
         os.fsencode(name)
@@ -264,4 +280,4 @@ def _step(folder: int | None, path: Path, *, make: bool) -> int | None:
         raise OSError(errno.ELOOP, f"{path} is a link, which is not followed", str(path))
     if folder is None:
         return None
-    return os.open(here.name, os.O_RDONLY | _FOLDER | _NO_LINK, dir_fd=folder)
+    return os.open(here.name, os.O_RDONLY | _WAY | _NO_LINK, dir_fd=folder)
