@@ -41,12 +41,15 @@ class Kind:
         SQL statements that make the tables.
     mend
         What else a person can do where somebody's file is in the place.
+    nameless
+        What is opened where there is no path: a temporary file of SQLite's own, or memory.
     """
 
     name: str
     version: int
     schema: str
     mend: str
+    nameless: str = ""
 
     def statements(self) -> Iterator[str]:
         """Each statement of the schema."""
@@ -79,7 +82,7 @@ def check_ours(path: Path, kind: Kind) -> None:
         return
     if head and not _is_known(path, kind):
         raise NotOurs(f"{path} is not {kind.name} of labelonce. It was left as it is: move it away, or {kind.mend}.")
-    log = _beside(path, "-wal")
+    log = _beside(Path(os.path.realpath(path)), "-wal")
     if not head and log.is_file() and log.stat().st_size:  # SQLite deletes it where there is no file to it
         raise NotOurs(
             f"{log} holds what was written to a database that is not there any more. It was left as it is: "
@@ -88,7 +91,7 @@ def check_ours(path: Path, kind: Kind) -> None:
 
 
 def opened(path: Path | None, kind: Kind, *, threads: bool = False) -> sqlite3.Connection:
-    """Open a file, or make it; None is a temporary file of SQLite's own. Two processes may do this at once.
+    """Open a file, or make it; None is a nameless one. Two processes may do this at once.
 
     Parameters
     ----------
@@ -106,7 +109,7 @@ def opened(path: Path | None, kind: Kind, *, threads: bool = False) -> sqlite3.C
     """
     if path is not None:
         check_ours(path, kind)
-    connection = sqlite3.connect(path or "", timeout=30, check_same_thread=not threads)
+    connection = sqlite3.connect(path or kind.nameless, timeout=30, check_same_thread=not threads)
     try:
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()

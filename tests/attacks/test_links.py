@@ -206,6 +206,41 @@ class TestRestore:
         assert (home / f"{moving.PART}x").read_bytes() == KEY
 
 
+class TestWithoutDescriptors:
+    """Where a system has none of folders, each is looked at before."""
+
+    @pytest.fixture(autouse=True)
+    def not_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (roots, moving):
+            monkeypatch.setattr(module, "HELD", False)
+
+    def test_away_and_back(self, photos: Path, tmp_path: Path) -> None:
+        before = {path.name: path.read_bytes() for path in photos.rglob("*.png")}
+        for bin_ in (photos / TRASH, tmp_path / "bin"):
+            assert removed(photos, bin_=bin_).moved == 1
+            (run,) = runs_of(photos, bin_)
+            assert restore(photos, run, QUIET).restored == 1
+            assert {path.name: path.read_bytes() for path in photos.rglob("*.png")} == before
+
+    @pytest.mark.parametrize("mode", filing.MODES)
+    def test_group(self, photos: Path, tmp_path: Path, mode: str) -> None:
+        marks = marks_of(photos, ["sub/b.png"])
+        assert file_away(photos, tmp_path / "out", [Filing("sub/b.png", "x/b.png", 0)], mode, marks, QUIET).done == 1
+
+    def test_into_a_linked_folder(self, photos: Path, home: Path) -> None:
+        removed(photos)
+        (photos / "sub").rmdir()
+        (photos / "sub").symlink_to(home)
+        assert command("restore", photos).exit_code == 3
+        assert untouched(home)
+
+    def test_a_linked_trash(self, photos: Path, home: Path) -> None:
+        (photos / TRASH).symlink_to(home)
+        with pytest.raises(FilesError, match="is a link, which is not followed"):
+            removed(photos)
+        assert untouched(home)
+
+
 class TestDedupe:
     def test_a_linked_trash(self, photos: Path, home: Path) -> None:
         (photos / TRASH).symlink_to(home)

@@ -39,7 +39,7 @@ CREATE TABLE tasks (
 );
 CREATE INDEX by_representative ON tasks (representative);
 """
-KIND = Kind("a file", VERSION, SCHEMA, "name another --store")
+KIND = Kind("a file", VERSION, SCHEMA, "name another --store", nameless=":memory:")
 SEEN = "created_at, annotations, skips, finished, touch, returned, own_skip, role, representative, apart, same"
 
 PUT = (
@@ -108,7 +108,7 @@ class Mirror(AbstractContextManager["Mirror"]):
     Parameters
     ----------
     path
-        The file; None keeps nothing. A damaged one is made anew.
+        The file; None keeps everything in memory. A damaged one is made anew.
 
     Raises
     ------
