@@ -11,8 +11,10 @@ the finished text, so that no library can let a token or a signed URL out.
 import contextvars
 import json as json_format
 import logging
+import os
 import re
 import secrets
+import stat
 import sys
 import threading
 import time
@@ -20,13 +22,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
-from labelonce.errors import ConfigurationError
+from labelonce.errors import ConfigurationError, NotOurs
 from labelonce.progress import Advance, Lines, Progress
 from labelonce.redaction import redacted, shown, traceback_of
-from labelonce.writing import head_of
+from labelonce.writing import HEAD
 
 FORMATS = ("text", "json")
 # how a log begins, in either format
@@ -85,7 +88,12 @@ def configure(verbosity: int = 0, *, json: bool = False, run_id: str | None = No
     """
     handler: logging.Handler = _Stderr()
     if file is not None:
-        handler = _opened(file)
+        try:
+            handler = _File(file, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise ConfigurationError(
+                f"The log {file} cannot be written: {error.strerror}. Name another file."
+            ) from None
     handler.setFormatter(_Json() if json else _Text())
     root = logging.getLogger()
     for old in _handlers:
@@ -199,6 +207,21 @@ class _Stderr(logging.StreamHandler[TextIO]):
         """Always standard error."""
 
 
+class _File(logging.FileHandler):
+    """A log that only its owner may read, and nobody else has written to."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        # a pipe or a terminal has no beginning
+        head = os.read(handle, HEAD) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+        if head and not LINE.match(head):
+            os.close(handle)
+            raise NotOurs(
+                f"The log {self.baseFilename} was not written by labelonce. It was left as it is: name another file."
+            )
+        return TextIOWrapper(os.fdopen(handle, "ab"), encoding=self.encoding, errors=self.errors)
+
+
 class _Text(logging.Formatter):
     """``2026-01-31T12:00:00.123Z INFO  run=1a2b3c4d labelonce.requests: request method=GET status=200``."""
 
@@ -229,20 +252,6 @@ class _Json(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             content["traceback"] = traceback_of(record.exc_info[1])
         return json_format.dumps(content)
-
-
-def _opened(file: Path) -> logging.FileHandler:
-    """What appends to a log, which nobody else has written to."""
-    try:
-        file.touch(mode=0o600)
-        head = head_of(file) if file.is_file() else b""  # where it is no pipe, nor a terminal
-        if head and not LINE.match(head):
-            raise ConfigurationError(
-                f"The log {file} was not written by labelonce. It was left as it is: name another file."
-            )
-        return logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise ConfigurationError(f"The log {file} cannot be written: {error.strerror}. Name another file.") from None
 
 
 def _time(record: logging.LogRecord) -> str:
