@@ -13,6 +13,7 @@ from labelonce.cli import cli
 from labelonce.comparing.drawing import GAP, OUTLINE, SIDE, draw
 from labelonce.comparing.showing import show
 from labelonce.settings import Settings
+from labelonce.writing import save_picture
 from pictures import encoded, texture
 
 SIZE = (800, 600)
@@ -97,7 +98,7 @@ def test_the_command_draws_and_tells_figures(files, tmp_path, monkeypatch):
     monkeypatch.setenv("LABELONCE_STORE", str(tmp_path / "store.sqlite3"))
     pair = ("similarity", str(files / "one.png"), str(files / "spot.jpg"), "--model", "thumbnail", "--eps", "60%")
     path = tmp_path / "out.png"
-    path.write_bytes(b"an older one")
+    save_picture(Image.new("RGB", (9, 9)), path)  # an older one
     told = CliRunner().invoke(cli, [*pair, "--show", str(path), "--figures"], catch_exceptions=False)
     first, second = told.stdout.splitlines()
     assert "not duplicates at level near: different c" in first

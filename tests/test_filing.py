@@ -177,7 +177,7 @@ def test_what_cannot_be_filed_is_left_and_told(photos, tmp_path, mode):
     fifo = marks | marks_of(photos, ["sub/b.png"])
     found = file_away(photos, tmp_path / "out", plan_filings(GROUPING), mode, fifo, QUIET)
     told = {"a.png": "it changed meanwhile", "sub/a.png": "it is gone"}
-    assert dict(found.left) == (told | {"sub/b.png": "it is no regular file"} if mode == "copy" else told)
+    assert dict(found.left) == (told | {"sub/b.png": "it is not a regular file"} if mode == "copy" else told)
     assert found.done == 5 - len(found.left)
 
 

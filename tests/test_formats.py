@@ -24,6 +24,7 @@ from labelonce.images.decoding import decode
 from labelonce.pipeline import make_plan
 from labelonce.progress import Progress
 from labelonce.report import problem_lines
+from labelonce.roots import Place
 from labelonce.settings import Settings
 from labelonce.sources.folder import FolderSource
 from pictures import encoded, texture
@@ -140,9 +141,10 @@ class TestFolder:
             (tmp_path / name).write_bytes(encoded(SMALL))
         os.mkfifo(tmp_path / "pipe")
         opened: list[str] = []
-        monkeypatch.setattr(Path, "open", lambda path, *_, **__: opened.append(path.name) or io.BytesIO(b"\x89PNG"))
+        reading = Place.reading
+        monkeypatch.setattr(Place, "reading", lambda place: opened.append(place.path.name) or reading(place))
         list(FolderSource(tmp_path, max_bytes=10_000).tasks())
-        assert opened == ["e", "f.bin"]
+        assert opened == ["e", "f.bin", "pipe"]  # which is not read
 
     def test_links_that_lead_out_are_not_looked_into(self, tmp_path: Path) -> None:
         (tmp_path / "in").mkdir()

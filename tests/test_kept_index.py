@@ -101,7 +101,7 @@ DAMAGES = {
     "flipped": flipped,
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
     "empty": lambda path: path.write_bytes(b""),
-    "foreign": lambda path: path.write_bytes(b"something else" * 1000),
+    "overwritten": lambda path: path.write_bytes(path.read_bytes()[:100] + b"something else" * 1000),
 }
 
 

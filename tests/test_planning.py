@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelonce.errors import PlanError
+from labelonce.errors import ConfigurationError, PlanError
 from labelonce.planning import Decision, Plan, Role, load_plan, save_decisions, save_plan, save_representatives
 
 TEXTS = st.text(max_size=12)
@@ -138,7 +138,7 @@ def test_files_that_are_not_there_or_of_another_version(tmp_path):
 
 def test_a_plan_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "plan.json").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(ConfigurationError, match="is not a file"):
         save_plan(small(), tmp_path / "plan.json")
     assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
 

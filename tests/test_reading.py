@@ -209,7 +209,7 @@ def test_a_folder_is_not_read_twice(files, path, tmp_path, monkeypatch):
     source = FolderSource(folder, max_bytes=1_000_000)
     first = read(source, path)
     with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.open", lambda *_: pytest.fail("read again"))
+        patch.setattr("labelonce.roots.Place.reading", lambda *_: pytest.fail("read again"))
         assert same(read(source, path), first)
     (folder / "01.jpg").write_bytes(files["05.jpg"])
     again = read(source, path)

@@ -145,7 +145,7 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     def refuse(*_arguments, **_options):  # permissions do not bind root, who may run the tests
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.open", refuse)
+    monkeypatch.setattr("labelonce.roots.Place.reading", refuse)
     with pytest.raises(ImageUnavailable, match="cannot be read: Permission denied"):
         source.read(task, "fits.png")
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
+from labelonce import roots
 from labelonce.errors import ConfigurationError, FilesError
 from labelonce.folders import trash
 from labelonce.folders.journal import JOURNAL, Move, Run, journal, read_run, runs_in
@@ -77,7 +78,7 @@ def back(folder, bin_=None, name=None):
 
 
 def digests(folder):
-    return {name: sha256(folder / name) for name in contents(folder)}
+    return {name: sha256(roots.at(folder / name)) for name in contents(folder)}
 
 
 @pytest.fixture(autouse=True)
@@ -107,14 +108,14 @@ def elsewhere(tmp_path):
 
 
 def test_away_and_back(photos):
-    before = {name: mark_of(photos / name) for name in FILES}
+    before = {name: mark_of(roots.at(photos / name)) for name in FILES}
     found = removed(photos)
     assert (found.moved, found.deleted, found.left) == (3, 0, ())
     assert contents(photos) == {name: data for name, data in FILES.items() if name not in STANDS}
     assert (found.run / "files" / "sub" / "deep" / "a.png").read_bytes() == b"a too"
     returned = back(photos)
     assert (returned.restored, returned.beside, returned.left) == (3, (), ())
-    assert {name: mark_of(photos / name) for name in FILES} == before
+    assert {name: mark_of(roots.at(photos / name)) for name in FILES} == before
     assert not (photos / TRASH).exists()
 
 
@@ -149,7 +150,7 @@ def test_runs_are_told_apart(photos):
 def test_the_newest_run_is_the_last(tmp_path):
     for name in ("20261123-100000-10", "20261123-100000", "20261123-100001", "20261123-100000-2"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / JOURNAL).touch()
+        (tmp_path / name / JOURNAL).write_text('{"format":1,"folder":"photos"}\n')
     assert [path.name[9:] for path in runs_in(tmp_path)] == ["100000", "100000-2", "100000-10", "100001"]
 
 
@@ -214,7 +215,8 @@ def test_another_device_where_files_may_not_be_removed(photos, elsewhere):
             with stopping(photos, at=at, stop=deny) as steps:
                 remove(photos, elsewhere, removals, marks, QUIET, name="run")
         except FilesError as error:
-            assert "Read-only file system. It stopped after" in str(error)  # noqa: PT017
+            assert "Read-only file system" in str(error)  # noqa: PT017
+            assert "It stopped after" in str(error) or "Nothing was moved" in str(error)  # noqa: PT017
         assert sorted(data for path in (photos, elsewhere) for data in contents(path, but=JOURNAL).values()) == sorted(
             FILES.values()
         )
@@ -256,8 +258,8 @@ def test_a_file_that_is_replaced_by_an_equal_looking_one(photos):
 def test_a_file_that_is_replaced_at_the_very_moment(photos, monkeypatch):
     def late(source, target, mark):
         if source.name == "a.png":
-            source.unlink()
-            source.write_bytes(b"new and longer")
+            source.path.unlink()
+            source.path.write_bytes(b"new and longer")
         real(source, target, mark)
 
     real = trash.take
@@ -287,7 +289,7 @@ def test_folders_that_are_gone_or_in_the_way(photos):
     write(photos, {"sub/deep": b"a file"})
     returned = back(photos)
     assert returned.restored == 2
-    assert returned.left == (("sub/deep/a.png", os.strerror(errno.EEXIST)),)
+    assert returned.left == (("sub/deep/a.png", os.strerror(errno.ENOTDIR)),)
     (photos / "sub/deep").unlink()
     assert back(photos).restored == 1
     assert contents(photos) == FILES
@@ -379,7 +381,7 @@ def test_delete(photos):
 
 
 def test_delete_looks_at_the_bytes_once_more(photos):
-    compared = digests(photos) | {"a.png": sha256(photos / "b.png")}
+    compared = digests(photos) | {"a.png": sha256(roots.at(photos / "b.png"))}
     compared[ODD] = "of something else"
     found = removed(photos, delete=compared)
     assert (found.moved, found.deleted) == (3, 0)
@@ -409,10 +411,10 @@ def test_delete_keeps_what_nothing_stands_for_any_more(photos, monkeypatch):
 
 
 def test_delete_looks_at_what_stands_for_others_each_time(photos, monkeypatch):
-    def late(path):
-        if path.parent.name == "deep":
+    def late(place, **options):
+        if place.path.parent.name == "deep":
             (photos / "a.png").unlink()
-        return sha256(path)
+        return sha256(place, **options)
 
     compared = digests(photos)
     monkeypatch.setattr(trash, "sha256", late)

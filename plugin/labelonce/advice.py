@@ -7,13 +7,17 @@ what the last plan for it found, without comparing anything again.
 """
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from labelonce.errors import NotOurs
 from labelonce.planning import Outlook, json_pieces, outlook_of
-from labelonce.writing import whole
+from labelonce.writing import check_free, whole_text
+
+ADVICE = re.compile(rb'\{\s*"hints":')
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Advice:
 
 
 def keep_advice(store_path: Path, identity: str, advice: Advice) -> None:
-    """Keep what a run on a whole source found, in place of what one before it did; nothing where nobody may write.
+    """Keep what a run on a whole source found, in place of what one before it did; nothing where nobody may write,
+    or somebody's file is.
 
     Parameters
     ----------
@@ -46,13 +51,14 @@ def keep_advice(store_path: Path, identity: str, advice: Advice) -> None:
         `Source.identity`.
     """
     path = _path_of(store_path, identity)
-    with suppress(OSError):
+    with suppress(OSError, NotOurs):
         if not advice:
+            check_free(path, ADVICE)
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # names of tasks tell something, too
-        with whole(path) as temporary:
-            temporary.write_text("".join(json_pieces(vars(advice))), encoding="utf-8")
+        with whole_text(path, ADVICE) as file:
+            file.writelines(json_pieces(vars(advice)))
 
 
 def kept_advice(store_path: Path, identity: str) -> Advice:

@@ -2,6 +2,7 @@
 
 LabelOnceError
 ├── ConfigurationError      the user mends a setting, nothing was written
+│   ├── NotOurs             a file that labelonce did not make is in the place of one that it would write
 │   ├── MissingWeights      a network's weights are not on this machine
 │   └── UnsupportedProject  the labelling configuration cannot be handled
 ├── ServerError             Label Studio did not do what was asked
@@ -24,6 +25,10 @@ class LabelOnceError(Exception):
 
 class ConfigurationError(LabelOnceError):
     """A setting is missing or wrong; nothing was written."""
+
+
+class NotOurs(ConfigurationError):  # noqa: N818 - a state, not a fault
+    """There is something that labelonce did not make; it was not touched."""
 
 
 class MissingWeights(ConfigurationError):  # noqa: N818 - a state, not a fault

@@ -11,6 +11,7 @@ apart is the writing to the server. Other users and other computers are kept apa
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,13 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from labelonce.errors import LockedError
+from labelonce.errors import LockedError, NotOurs
 from labelonce.progress import Progress
-from labelonce.writing import whole
+from labelonce.writing import whole_text
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+NOTE = re.compile(b"")  # in a folder of labelonce's own; one that is damaged is replaced
 POLL_SECONDS = 0.2
 UNKNOWN = "somebody"
 
@@ -150,8 +152,8 @@ def _noted(note: Path, command: str) -> Holder:
     """This process, written down for others to read."""
     before = _read(note)
     holder = _myself(command, before.place if before else None)
-    with suppress(OSError), whole(note) as temporary:  # a full disk
-        temporary.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+    with suppress(OSError, NotOurs), whole_text(note, NOTE) as file:  # a full disk
+        json.dump(asdict(holder), file)
     return holder
 
 

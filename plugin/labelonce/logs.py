@@ -11,7 +11,10 @@ the finished text, so that no library can let a token or a signed URL out.
 import contextvars
 import json as json_format
 import logging
+import os
+import re
 import secrets
+import stat
 import sys
 import threading
 import time
@@ -19,14 +22,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
-from labelonce.errors import ConfigurationError
+from labelonce.errors import ConfigurationError, NotOurs
 from labelonce.progress import Advance, Lines, Progress
 from labelonce.redaction import redacted, shown, traceback_of
+from labelonce.writing import HEAD
 
 FORMATS = ("text", "json")
+# how a log begins, in either format
+LINE = re.compile(rb'(\{"time": ")?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z(", "level":| [A-Z]+ +run=)')
 REQUESTS = "labelonce.requests"
 
 _run_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("run_id", default=None)
@@ -43,6 +50,11 @@ class _Setup:
 
 
 _setup = _Setup()
+
+
+def log_file() -> Path | None:
+    """The file that lines are appended to; None where that is standard error."""
+    return next((Path(one.baseFilename) for one in _handlers if isinstance(one, logging.FileHandler)), None)
 
 
 def new_run_id() -> str:
@@ -77,8 +89,7 @@ def configure(verbosity: int = 0, *, json: bool = False, run_id: str | None = No
     handler: logging.Handler = _Stderr()
     if file is not None:
         try:
-            file.touch(mode=0o600)
-            handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+            handler = _File(file, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise ConfigurationError(
                 f"The log {file} cannot be written: {error.strerror}. Name another file."
@@ -194,6 +205,21 @@ class _Stderr(logging.StreamHandler[TextIO]):
     @stream.setter
     def stream(self, _value: TextIO) -> None:
         """Always standard error."""
+
+
+class _File(logging.FileHandler):
+    """A log that only its owner may read, and nobody else has written to."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        # a pipe or a terminal has no beginning
+        head = os.read(handle, HEAD) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+        if head and not LINE.match(head):
+            os.close(handle)
+            raise NotOurs(
+                f"The log {self.baseFilename} was not written by labelonce. It was left as it is: name another file."
+            )
+        return TextIOWrapper(os.fdopen(handle, "ab"), encoding=self.encoding, errors=self.errors)
 
 
 class _Text(logging.Formatter):

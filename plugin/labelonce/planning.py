@@ -1,10 +1,9 @@
 """What is to happen to every task, and why. A plan is computed without writing anything, and can be saved."""
 
-import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,9 +11,12 @@ from typing import Any, TextIO
 
 from labelonce.errors import PlanError
 from labelonce.tasks import TaskId
-from labelonce.writing import whole
+from labelonce.writing import save_table, settle, table_sign, whole_text, write_rows
 
 FORMAT = 1
+PLAN = re.compile(rb'\{\s*"format": \d')  # how a file begins that `save_plan` wrote
+DECISIONS = ("task", "role", "cluster", "representative", "similarity", "reason", "doubt")
+REPRESENTATIVES = ("file", "representative")
 LOOK_AT = 12  # pairs of an outlook
 BY_WORD = "a person said that"  # how the reason begins where a person's word decided
 
@@ -141,9 +143,22 @@ class Plan:
 
 def save_plan(plan: Plan, path: Path) -> None:
     """Write a plan as JSON, whole or not at all."""
-    with _written(path) as file:
-        file.writelines(json_pieces({"format": FORMAT, **_members(plan)}))
-        file.write("\n")
+    with whole_text(path, PLAN) as file:
+        _write(plan, file)
+
+
+def save_with_table(plan: Plan, path: Path, table: Path) -> None:
+    """Write a plan as JSON, and its decisions as CSV: a disk that is full leaves both files as they were."""
+    with whole_text(table, table_sign(DECISIONS)) as rows, whole_text(path, PLAN) as file:
+        _write(plan, file)
+        write_rows(rows, DECISIONS, _cells(plan.decisions))
+        for one in (rows, file):
+            settle(one)
+
+
+def _write(plan: Plan, file: TextIO) -> None:
+    file.writelines(json_pieces({"format": FORMAT, **_members(plan)}))
+    file.write("\n")
 
 
 def json_pieces(content: Any) -> Iterator[str]:
@@ -158,20 +173,17 @@ def _members(one: Any) -> Any:
 
 def save_decisions(rows: Iterable[Decision], path: Path) -> None:
     """Write one line for every task as CSV."""
-    with _written(path) as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("task", "role", "cluster", "representative", "similarity", "reason", "doubt"))
-        table.writerows(
-            (d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason, d.doubt) for d in rows
-        )
+    save_table(path, DECISIONS, _cells(rows))
+
+
+def _cells(rows: Iterable[Decision]) -> Iterator[tuple[Any, ...]]:
+    return ((d.task, d.role.value, d.cluster, d.representative, d.similarity, d.reason, d.doubt) for d in rows)
 
 
 def save_representatives(plan: Plan, path: Path) -> None:
     """Write ``file,representative`` for every image; a kept image names itself."""
-    with _written(path) as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("file", "representative"))
-        table.writerows((d.task, d.representative if d.role is Role.DUPLICATE else d.task) for d in plan.decisions)
+    cells = ((d.task, d.representative if d.role is Role.DUPLICATE else d.task) for d in plan.decisions)
+    save_table(path, REPRESENTATIVES, cells)
 
 
 def load_plan(path: Path) -> Plan:
@@ -238,10 +250,3 @@ def _check(plan: Plan) -> None:
     )
     if not sound:
         raise ValueError
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    """A text that takes its place when it is complete; names that are not UTF-8 are written back byte for byte."""
-    with whole(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield file

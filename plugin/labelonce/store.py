@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce import databases
+from labelonce.databases import Kind, Unsound
+from labelonce.errors import NotOurs
 from labelonce.progress import Progress
 
 T = TypeVar("T")
 
-# in what SQLite says where the file is not at fault
-ELSEWHERE = ("locked", "full", "I/O error", "unable to open", "readonly", "locking protocol", "access permission")
 AT_ONCE = 500  # values in one query; SQLite takes 999 at least
 SCHEMA_VERSION = 4
 SCHEMA = """
@@ -39,6 +40,7 @@ CREATE TABLE differences (
     a TEXT, b TEXT, verifier TEXT, boxes TEXT NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY (a, b, verifier)
 ) WITHOUT ROWID;
 """
+KIND = Kind("a store", SCHEMA_VERSION, SCHEMA, "name another file with --store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Store:
         The file; None keeps everything in memory.
     progress
         Is told when a file is set aside or cannot be used.
+
+    Raises
+    ------
+    NotOurs
+        There is a file that is not a store.
     """
 
     def __init__(self, path: Path | None, progress: Progress) -> None:
@@ -228,31 +235,36 @@ class Store:
         """Start an empty store in place of a damaged one; a temporary one when the file cannot be used at all."""
         with suppress(sqlite3.Error):
             self._connection.close()
-        if self._path is None or not is_damage(error):
+        if self._path is None or not databases.is_damage(error):
             self._connection = self._temporary(error)
             return
         try:
-            kept = _set_aside(self._path)
-        except OSError as problem:
+            kept = databases.set_aside(self._path, KIND)
+            self._progress.message(f"The store {self._path} is damaged ({error}). It was moved to {kept.name}.")
+            self._connection = self._open()
+        except (OSError, NotOurs) as problem:  # somebody put another file in its place
             self._connection = self._temporary(problem)
-            return
-        self._progress.message(f"The store {self._path} is damaged ({error}). It was moved to {kept.name}.")
-        self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
+        """Open the file, or a temporary one where it cannot be used.
+
+        Raises
+        ------
+        NotOurs
+            It is not a store.
+        """
         if self._path is None:
-            return _connect("")[0]
+            return _connected(None)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection, fault = _connect(str(self._path))
-            if fault:
-                connection.close()
-                kept = _set_aside(self._path)
+            try:
+                return _connected(self._path)
+            except Unsound as fault:
+                kept = databases.set_aside(self._path, KIND)
                 self._progress.message(
                     f"The store {self._path} {fault}. It was moved to {kept.name} and is built anew."
                 )
-                connection, _ = _connect(str(self._path))
-            return connection
+                return _connected(self._path)
         except (OSError, sqlite3.Error) as error:
             return self._temporary(error)
 
@@ -264,7 +276,7 @@ class Store:
                 "remembered for the next one. Free some disk space, or name another file with --store."
             )
             self._path = None
-        return _connect("")[0]
+        return _connected(None)
 
 
 def _seal(*values: object) -> int:
@@ -292,48 +304,13 @@ def _unsealed(stored: object) -> bytes | None:
     return content if _sealed(content) == stored else None
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file is at fault, and not the disk, its permissions or another process."""
-    if isinstance(error, sqlite3.OperationalError):  # also for a schema or a text that makes no sense
-        return not any(words in str(error) for words in ELSEWHERE)
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError)
-
-
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while (kept := path.with_name(f"{path.name}.set-aside-{number}")).exists():
-        number += 1
-    path.rename(kept)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return kept
-
-
-def _connect(path: str) -> tuple[sqlite3.Connection, str]:
-    """Open a file, or make it; with what is wrong where it is not a store of this version.
-
-    An empty path is SQLite's name for a temporary file of its own. Two processes may do this at once.
-    """
-    connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+def _connected(path: Path | None) -> sqlite3.Connection:
+    connection = databases.opened(path, KIND, threads=True)
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
-        if (version, tables) == (0, 0):
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.commit()
-        if (version, tables) not in ((0, 0), (SCHEMA_VERSION, SCHEMA.count("CREATE TABLE"))):
-            return connection, "is from another version of labelonce"
         with suppress(sqlite3.OperationalError):  # another process opens it at this moment: it stays as it is
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error as error:
-        with suppress(sqlite3.Error):
-            connection.rollback()
-        if is_damage(error):
-            return connection, "is damaged"
+    except sqlite3.Error:
         connection.close()
         raise
-    return connection, ""
+    return connection

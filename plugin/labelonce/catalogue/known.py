@@ -12,6 +12,7 @@ goes behind the vectors that are there, and the second file, which says how many
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -25,12 +26,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce import databases
+from labelonce.databases import Kind
 from labelonce.errors import ConfigurationError
 from labelonce.progress import Progress
 from labelonce.tasks import TaskId
 
 FORMAT = 3
 PICTURES = "pictures.sqlite3"
+MATRIX = re.compile("vectors-[0-9a-f]{32}")
+SCHEMA = """
+CREATE TABLE about (content TEXT NOT NULL);
+CREATE TABLE pictures ("row" INTEGER PRIMARY KEY, pixels TEXT NOT NULL UNIQUE, held TEXT NOT NULL)
+"""
+KIND = Kind("a file", 0, SCHEMA, "name another --store")
 HALF = np.dtype("<f2")
 BLOCK = 128  # rows that are widened at a time: they fit into a core's cache
 WIDE = 2048  # rows, where they are compared with many vectors at once
@@ -80,15 +89,15 @@ class Catalogue(AbstractContextManager["Catalogue"]):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        path = folder / PICTURES
-        path.stat()  # SQLite's own error does not say that there is none
-        # immutable: it is replaced and never changed, so nobody has to be locked out
-        self._pictures = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+        # it is replaced and never changed, so nobody has to be locked out
+        self._pictures = databases.read_only(folder / PICTURES)
         try:
             ((content,),) = self._pictures.execute("SELECT content FROM about")
             self.about: dict[str, Any] = json.loads(content)
             self.model = str(self.about["model"])
             self.controls = tuple(self.about["controls"])
+            if MATRIX.fullmatch(str(self.about["matrix"])) is None:
+                raise ValueError("it names a file elsewhere")
             self._vectors = _mapped(folder / str(self.about["matrix"]), tuple(self.about["shape"]))
         except BaseException:
             self._pictures.close()

@@ -10,24 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
-from shutil import copyfile, rmtree
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
 
-from labelonce.catalogue.known import BLOCK, FORMAT, HALF, PICTURES, folder_of, opened
+from labelonce import databases
+from labelonce.catalogue.known import BLOCK, FORMAT, HALF, KIND, MATRIX, PICTURES, folder_of, opened
+from labelonce.errors import NotOurs
 from labelonce.progress import Progress
 from labelonce.reading import KnownImages
 from labelonce.redaction import public
 from labelonce.sources.base import Source
 from labelonce.tasks import Task
 
-SETUP = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-CREATE TABLE about (content TEXT NOT NULL);
-CREATE TABLE pictures ("row" INTEGER PRIMARY KEY, pixels TEXT NOT NULL UNIQUE, held TEXT NOT NULL)
-"""
 _IS_URL = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]+:)?/")  # a path on Label Studio may be signed, too
 URI_SHOWN = 64  # characters that are kept of a data URI
 ABANDONED_SECONDS = 24 * 3600  # age of files that a run left half written
@@ -67,9 +63,10 @@ def save_catalogue(
     try:
         if not _is_there(folder, what, content):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # names of files tell something, too
+            databases.check_ours(folder / PICTURES, KIND)
             _write(folder, {**about, "hash": content, "matrix": f"vectors-{content[:32]}"}, images, held)
             _tidy(folder, f"vectors-{content[:32]}")
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, NotOurs) as error:
         progress.message(_unwritten(folder, error))
 
 
@@ -94,10 +91,11 @@ def extend_catalogue(
     try:
         with opened(folder, what) as found:
             about = found.about
+        databases.check_ours(folder / PICTURES, KIND)
         _extend(folder, about, images)
     except FileNotFoundError:
         return
-    except (OSError, sqlite3.Error, ValueError, KeyError, TypeError) as error:
+    except (OSError, sqlite3.Error, NotOurs, ValueError, KeyError, TypeError) as error:
         progress.message(_unwritten(folder, error))
 
 
@@ -154,9 +152,7 @@ def _write(folder: Path, about: Mapping[str, Any], images: KnownImages, held: Ma
         with vectors.open("wb") as file:
             for start in range(0, len(rows), BLOCK):
                 file.write(images.vectors[rows[start : start + BLOCK]].astype(HALF).tobytes())
-        with closing(sqlite3.connect(pictures)) as db, db:
-            for statement in SETUP.split(";"):
-                db.execute(statement)
+        with closing(databases.opened(pictures, KIND)) as db, db:
             db.execute("INSERT INTO about VALUES (?)", [json.dumps(about)])
             db.executemany("INSERT INTO pictures VALUES (?, ?, ?)", _pictures(images, held))
         vectors.replace(folder / about["matrix"])
@@ -171,7 +167,7 @@ def _extend(folder: Path, about: dict[str, Any], images: KnownImages) -> None:
         copyfile(folder / PICTURES, pictures)
         added: list[int] = []
         digest = sha256(about["hash"].encode())
-        with closing(sqlite3.connect(pictures)) as db:
+        with closing(databases.opened(pictures, KIND)) as db:
             for (_, pixels, places), row in zip(_pictures(images, held), held, strict=True):
                 known = db.execute('SELECT "row", held FROM pictures WHERE pixels = ?', [pixels]).fetchone()
                 if known is None:
@@ -185,20 +181,26 @@ def _extend(folder: Path, about: dict[str, Any], images: KnownImages) -> None:
             grown = {**about, "shape": (n + len(added), dimension), "hash": digest.hexdigest()}
             db.execute("UPDATE about SET content = ?", [json.dumps(grown)])
             db.commit()
-        with (folder / about["matrix"]).open("r+b") as file:
+        with open(folder / about["matrix"], "r+b", opener=_no_link) as file:
             file.truncate(n * dimension * HALF.itemsize)  # what a run left that was killed
             file.seek(0, os.SEEK_END)
             file.write(images.vectors[added].astype(HALF).tobytes())
         pictures.replace(folder / PICTURES)
 
 
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
 def _tidy(folder: Path, matrix: str) -> None:
     """Remove the vectors of earlier runs, and what runs left that were killed. Whatever is in use may stay."""
     for path in folder.glob("vectors-*"):
-        if path.name != matrix:
+        if path.name != matrix and MATRIX.fullmatch(path.name):
             with suppress(OSError):
                 path.unlink()
     for path in folder.glob("part-*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                rmtree(path)
+            if not path.is_symlink() and time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                for name in ("vectors", "pictures", "pictures-journal"):
+                    (path / name).unlink(missing_ok=True)
+                path.rmdir()

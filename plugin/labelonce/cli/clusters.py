@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelonce.cli.shared import as_json, check_folder, connect, folder_source, project_source, writing
+from labelonce.cli.shared import STDOUT, as_json, check_outputs, connect, folder_source, project_source, write_table
 from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
 from labelonce.settings import Settings
+from labelonce.writing import table_sign
 
 if TYPE_CHECKING:
     from labelonce.grouping import Cluster, Grouping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 SHOWN_CLUSTERS = 10
 SHOWN_MEMBERS = 5
 SHOWN_PROBLEMS = 10
-STDOUT = Path("-")
 
 
 @click.command()
@@ -43,9 +43,8 @@ def clusters(folder: Path | None, table: Path | None, json_output: bool, **value
 
     if json_output and table == STDOUT:
         raise ConfigurationError("--json and --csv - would both write to standard output. Choose one.")
-    if table != STDOUT:
-        check_folder(table)
     settings, progress = settings_from(values), visible_progress()
+    check_outputs({"--csv": (table, table_sign(groups.COLUMNS))}, settings)
     source, project = _source(folder, settings, progress)
 
     from labelonce.pipeline import decisions_of, find_clusters
@@ -77,20 +76,9 @@ def _source(folder: Path | None, settings: Settings, progress: Progress) -> "tup
 
 
 def _write(grouping: "Grouping", path: Path) -> None:
-    import csv
-    import io
-
     from labelonce.grouping import COLUMNS, rows
-    from labelonce.writing import whole
 
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(grouping)])
-    data = text.getvalue().encode("utf-8", "surrogateescape")  # names that are not UTF-8 are written byte for byte
-    if path == STDOUT:
-        click.echo(data, nl=False)
-        return
-    with writing(path), whole(path) as file:
-        file.write_bytes(data)
+    write_table(path, COLUMNS, rows(grouping))
 
 
 def _print(grouping: "Grouping") -> None:

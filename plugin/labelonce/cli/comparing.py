@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelonce.cli.exits import INCOMPLETE, NOT_THERE
-from labelonce.cli.shared import as_json, check_folder, connect, folder_source, project_source, server_of, writing
+from labelonce.cli.shared import (
+    STDOUT,
+    as_json,
+    check_outputs,
+    connect,
+    folder_source,
+    project_source,
+    server_of,
+    write_table,
+    writing,
+)
 from labelonce.errors import ConfigurationError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
 from labelonce.settings import Settings
-from labelonce.writing import whole
+from labelonce.writing import PNG, save_picture, table_sign
 
 if TYPE_CHECKING:
     from labelonce.comparing.checking import Answer
@@ -26,7 +36,8 @@ if TYPE_CHECKING:
     from labelonce.sources.base import Source
     from labelonce.sources.named import Named, NamedSource
 
-STDIN = STDOUT = "-"
+STDIN = "-"
+COLUMNS = ("rank", "task", "image", "similarity", "duplicate", "reason")
 
 _groups = with_settings("server", "images", "similarity", "thresholds")
 _in = click.option(
@@ -55,8 +66,8 @@ def similarity(a: str, b: str, drawing: Path | None, figures: bool, json_output:
 
     Example: labelonce similarity a.jpg b.jpg --show both.png
     """
-    check_folder(drawing)
     settings, progress = settings_from(values), visible_progress()
+    check_outputs({"--show": (drawing, PNG)}, settings)
     names = _Names(settings, progress, project=settings.project is not None)
     one, other = names.image(a), names.image(b)
     controls = names.connected[2].controls if settings.project is not None else ()
@@ -69,8 +80,8 @@ def similarity(a: str, b: str, drawing: Path | None, figures: bool, json_output:
         from labelonce.comparing import showing
 
         found, sheet = showing.show(one, other, settings, progress, controls=controls)
-        with writing(drawing), whole(drawing) as file:
-            sheet.save(file, "PNG")
+        with writing(drawing):
+            save_picture(sheet, drawing)
     if json_output:
         _print_json({"a": a, "b": b, "model": settings.chosen_model, **_as_dict(found), **_measured(found)})
         return
@@ -87,11 +98,11 @@ def similarity(a: str, b: str, drawing: Path | None, figures: bool, json_output:
 @click.option(
     "--csv",
     "table",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     help="Write rank,task,image,similarity,duplicate,reason; - is standard output.",
 )
 @as_json
-def neighbors(image: str, folder: Path | None, k: int, table: str | None, json_output: bool, **values: Any) -> None:
+def neighbors(image: str, folder: Path | None, k: int, table: Path | None, json_output: bool, **values: Any) -> None:
     """List the images of a folder or project that are most like an image.
 
     IMAGE is a file, an http(s) URL or, with --project, the number of one of its tasks; a file of that name goes first.
@@ -102,9 +113,8 @@ def neighbors(image: str, folder: Path | None, k: int, table: str | None, json_o
     """
     if json_output and table == STDOUT:
         raise ConfigurationError("--json and --csv - would both write to standard output. Choose one.")
-    if table not in (None, STDOUT):
-        check_folder(Path(str(table)))
     settings, progress = settings_from(values), visible_progress()
+    check_outputs({"--csv": (table, table_sign(COLUMNS))}, settings)
     names = _Names(settings, progress, project=_in_project(folder, settings))
     wanted = names.image(image)
     source = names.connected[2] if folder is None else folder_source(folder, settings)
@@ -333,22 +343,13 @@ def _print_neighbours(found: "Neighbours", kind: str) -> None:
         click.echo("There is nothing to compare it with.")
 
 
-def _write_neighbours(found: "Neighbours", table: str) -> None:
-    import csv
-    import io
-
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("rank", "task", "image", "similarity", "duplicate", "reason"))
-    for one in found.found:
-        like = one.likeness
-        rows.writerow((one.rank, one.task, one.image, round(like.similarity, 4), int(like.duplicates), like.reason))
-    content = text.getvalue().encode("utf-8", "surrogateescape")  # names that are not UTF-8, byte for byte
-    if table == STDOUT:
-        click.echo(content, nl=False)
-        return
-    with writing(Path(table)), whole(Path(table)) as file:
-        file.write_bytes(content)
+def _write_neighbours(found: "Neighbours", table: Path) -> None:
+    rows = (
+        (one.rank, one.task, one.image, round(one.likeness.similarity, 4), int(one.likeness.duplicates),
+         one.likeness.reason)
+        for one in found.found
+    )  # fmt: skip
+    write_table(table, COLUMNS, rows)
 
 
 def _print_answers(answers: "list[Answer]", kind: str) -> None:

@@ -89,7 +89,9 @@ def group(folder: Path, out: Path, mode: str, dry_run: bool, yes: bool, json_out
         if json_output:
             print_json(group={**shown, "done": 0, "left": left})
         sys.exit(stop)
-    done = filing.file_away(folder, out, filings, mode, compared.marks, progress, leave=leave)
+    done = filing.file_away(
+        folder, out, filings, mode, compared.marks, progress, leave=leave, follow_links=settings.follow_links
+    )
     if json_output:
         print_json(group={**shown, "done": done.done, "left": done.left})
     else:
@@ -185,7 +187,7 @@ def restore(
 
     if trash is None and not folder.is_dir():
         raise ConfigurationError(f"{folder} is not a folder. Name the one that dedupe took the files from.")
-    where = bins.trash_of(folder, None) if trash is None else trash
+    where = folder / bins.TRASH if trash is None else trash
     runs = [run for run in bins.runs_of(folder, where, run_name) if run.held()]
     if listed:
         counted = [(run.name, len(run.held())) for run in runs]

@@ -5,14 +5,10 @@ from typing import Any
 
 import click
 
-from labelonce.cli.shared import as_json, check_folder, check_output, folder_savings, folder_source, save, writing
-from labelonce.errors import ConfigurationError
+from labelonce.cli.shared import as_json, check_outputs, folder_savings, folder_source, plan_outputs, save, writing
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import visible_progress
-
-
-def _written(output: Path) -> tuple[Path, Path]:
-    return output.absolute(), output.with_suffix(".csv").absolute()
+from labelonce.writing import table_sign
 
 
 @click.command()
@@ -31,16 +27,13 @@ def folder(folder: Path, decisions: Path | None, output: Path | None, json_outpu
     Example: labelonce folder photos --decisions decisions.csv
     """
     from labelonce import report
+    from labelonce.planning import REPRESENTATIVES, save_representatives
 
-    check_output(output)
-    check_folder(decisions)
-    if decisions is not None and output is not None and decisions.absolute() in _written(output):
-        raise ConfigurationError(f"--decisions {decisions} is what --output {output} writes too: name another file.")
     settings = settings_from(values)
+    check_outputs({**plan_outputs(output), "--decisions": (decisions, table_sign(REPRESENTATIVES))}, settings)
     source = folder_source(folder, settings)
 
     from labelonce.pipeline import make_plan
-    from labelonce.planning import save_representatives
 
     made = make_plan(source, settings, visible_progress())
     if decisions is not None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelonce.cli.exits import FAILED
-from labelonce.cli.shared import as_json, check_output, connect, exclusively, exit_refused, project_source, save
+from labelonce.cli.shared import (
+    as_json,
+    check_outputs,
+    connect,
+    exclusively,
+    exit_refused,
+    plan_outputs,
+    project_source,
+    save,
+)
 from labelonce.errors import PlanError
 from labelonce.options import settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
@@ -58,11 +67,11 @@ def plan(output: Path | None, json_output: bool, **values: Any) -> None:
     from labelonce import report
     from labelonce.pipeline import make_plan
 
-    check_output(output)
     settings, progress = settings_from(values), visible_progress()
+    path = output or Path(f"labelonce-plan-{settings.project}.json")
+    check_outputs(plan_outputs(path), settings)
     server, project = connect(settings)
     made = make_plan(project_source(server, project, settings, progress), settings, progress, project=project.id)
-    path = output or Path(f"labelonce-plan-{project.id}.json")
     save(made, path)
     found = _savings(server, project, made, settings, skipped=0)
     if json_output:
@@ -111,8 +120,8 @@ def run(output: Path | None, json_output: bool, **values: Any) -> None:
     from labelonce import report
     from labelonce.pipeline import make_plan
 
-    check_output(output)
     settings, progress = settings_from(values), visible_progress()
+    check_outputs(plan_outputs(output), settings)
     server, project = connect(settings)
     with exclusively(server, project, settings, progress):
         made = make_plan(project_source(server, project, settings, progress), settings, progress, project=project.id)

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelonce.cli.shared import as_json, check_folder, connect, folder_savings, folder_source, project_source, writing
+from labelonce.cli.shared import (
+    as_json,
+    check_outputs,
+    connect,
+    folder_savings,
+    folder_source,
+    project_source,
+    writing,
+)
 from labelonce.errors import ConfigurationError
 from labelonce.options import F, settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
 from labelonce.settings import Settings
+from labelonce.writing import table_sign, whole
 
 if TYPE_CHECKING:
     from labelonce.planning import Plan
@@ -45,12 +54,12 @@ def report(
     from labelonce.planning import json_pieces
     from labelonce.report import print_savings, printable
     from labelonce.reporting import tables
+    from labelonce.reporting.page import PAGE
 
     if markdown and json_output:
         raise ConfigurationError("Both --markdown and --json print on standard output: choose one.")
-    for path in (html, csv):
-        check_folder(path)
     settings, progress = settings_from(values), visible_progress()
+    check_outputs({"--html": (html, PAGE), "--csv": (csv, table_sign(tables.COLUMNS))}, settings)
     found, source, tasks = _found(subject, settings, progress, pictured=html is not None)
     if html is not None:
         found = _write_page(html, found, source, tasks, settings, progress)
@@ -146,15 +155,14 @@ def _write_page(
 ) -> "Report":
     """Write the page; return the report with what was learnt of the files."""
     from labelonce.reporting.gathering import weighed
-    from labelonce.reporting.page import render
+    from labelonce.reporting.page import PAGE, render
     from labelonce.reporting.pictures import Shown, read_pictures
-    from labelonce.writing import whole
 
     shown = Shown() if source is None else read_pictures(found, source, tasks, settings, progress)
     if found.bytes_saved is None:
         found = weighed(found, {task: one.bytes for task, one in shown.thumbnails.items()})
     with progress.stage("Writing the page"):
         page = render(found, shown.thumbnails, shown.placements)
-    with writing(path), whole(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    with writing(path), whole(path, PAGE) as file:
+        file.write(page.encode("utf-8", "replace"))
     return found

@@ -1,18 +1,21 @@
 """What commands have in common: connecting, planning a project, writing files."""
 
+import io
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from labelonce import logs
 from labelonce.cli.exits import INCOMPLETE
 from labelonce.errors import ConfigurationError
 from labelonce.progress import Progress
 from labelonce.settings import Settings
-from labelonce.writing import whole
+from labelonce.writing import Sign, check_free, save_table, table_sign, write_rows
 
 if TYPE_CHECKING:
     from labelonce.label_studio.project import Project
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from labelonce.planning import Plan
     from labelonce.savings import Savings
     from labelonce.sources.base import Source
+
+STDOUT = Path("-")
+
+# by option: what is to be written, where it is asked for, and how a file begins that may be there already
+Outputs = Mapping[str, tuple[Path | None, Sign]]
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON on standard output.")
 
@@ -58,12 +66,10 @@ def folder_source(folder: Path, settings: Settings) -> "Source":
 
 
 def save(made: "Plan", path: Path) -> None:
-    from labelonce.planning import save_decisions, save_plan
+    from labelonce.planning import save_with_table
 
-    table = path.with_suffix(".csv")
-    with writing(path), whole(table) as rows, whole(path) as file:  # a full disk leaves both as they were
-        save_plan(made, file)
-        save_decisions(made.decisions, rows)
+    with writing(path):
+        save_with_table(made, path, path.with_suffix(".csv"))
 
 
 @contextmanager
@@ -76,16 +82,54 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-def check_output(path: Path | None) -> None:
-    """Find a bad name before the work, not after it."""
-    if path is not None and path.suffix == ".csv":
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table to a file, or to standard output."""
+    if path != STDOUT:
+        with writing(path):
+            save_table(path, columns, rows)
+        return
+    text = io.StringIO(newline="")
+    write_rows(text, columns, rows)
+    click.echo(text.getvalue().encode("utf-8", "surrogateescape"), nl=False)  # names that are not UTF-8, byte for byte
+
+
+def plan_outputs(path: Path | None) -> Outputs:
+    """The two files of a plan that is saved."""
+    from labelonce.planning import DECISIONS, PLAN
+
+    if path is None:
+        return {}
+    if path.suffix == ".csv":
         raise ConfigurationError(f"--output {path}: name the JSON file; its CSV is written beside it.")
-    check_folder(path)
+    return {"--output": (path, PLAN), "the table of --output": (path.with_suffix(".csv"), table_sign(DECISIONS))}
 
 
-def check_folder(path: Path | None) -> None:
-    if path is not None and not path.parent.is_dir():
-        raise ConfigurationError(f"{path} cannot be written: there is no folder {path.parent}.")
+def check_outputs(outputs: Outputs, settings: Settings) -> None:
+    """Find bad names before the work, not after it: no file is lost, and none is written twice.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no folder, there is a file that labelonce did not write, or two names are one file.
+    """
+    taken = {
+        _place(path): name for name, path in (("--store", settings.store), ("--log-file", logs.log_file())) if path
+    }
+    for option, (path, sign) in outputs.items():
+        if path is None or path == STDOUT:
+            continue
+        if not path.parent.is_dir():
+            raise ConfigurationError(f"{path} cannot be written: there is no folder {path.parent}.")
+        other = taken.setdefault(_place(path), option)
+        if other != option:
+            raise ConfigurationError(f"{option} {path} is what {other} writes too: name another file.")
+        with writing(path):
+            check_free(path, sign)
+
+
+def _place(path: Path) -> str:
+    """The file that a name means."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def exit_refused(refused: list[tuple[int, str]]) -> None:

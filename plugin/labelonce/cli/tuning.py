@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelonce.cli.shared import as_json, check_folder, connect, folder_source, project_source, writing
+from labelonce.cli.shared import as_json, check_outputs, connect, folder_source, project_source, writing
 from labelonce.errors import ConfigurationError
 from labelonce.options import F, settings_from, with_settings
 from labelonce.progress import Progress, visible_progress
 from labelonce.settings import Settings
+from labelonce.writing import PNG, table_sign
 
 if TYPE_CHECKING:
     from labelonce.sources.base import Source
@@ -57,16 +58,18 @@ def tune(
     Example: labelonce tune photos --plot tune.png --sheet doubtful.png
     """
     outputs = {"--plot": plot, "--sheet": sheet, "--questions": questions, "--csv": csv}
-    _check(outputs, folder, judged=pairs is not None)
     settings, progress = settings_from(values), visible_progress()
+    _check(outputs, folder, settings, judged=pairs is not None)
     if pairs is not None:
         _recommend(pairs, folder, settings, progress, cost, json_output)
     else:
         _sweep(outputs, folder, settings, progress, json_output)
 
 
-def _check(outputs: dict[str, Path | None], folder: Path | None, *, judged: bool) -> None:
+def _check(outputs: dict[str, Path | None], folder: Path | None, settings: Settings, *, judged: bool) -> None:
     """Find bad names before the work."""
+    from labelonce.tuning import contact_sheet, report
+
     for option, path in outputs.items():
         if path is None:
             continue
@@ -79,7 +82,16 @@ def _check(outputs: dict[str, Path | None], folder: Path | None, *, judged: bool
             raise ConfigurationError(
                 f"{option} {path} lies in {folder}, where it would be one of the images. Name a file elsewhere."
             )
-        check_folder(path)
+    plot, sheet, questions, csv = outputs.values()
+    signs = {
+        "--plot": (plot, PNG),
+        "--sheet": (sheet, PNG if sheet is None else contact_sheet.sign_of(sheet)),
+        "--questions": (questions, table_sign(report.QUESTIONS)),
+        "--csv": (csv, table_sign(report.STEPS)),
+    }
+    check_outputs(signs, settings)
+    if questions is not None:
+        report.check_unanswered(questions)
 
 
 def _source(folder: Path | None, settings: Settings, progress: Progress) -> "Source":

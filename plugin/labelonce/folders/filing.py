@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +15,7 @@ from labelonce.folders.moving import Mark, copy, hindrance, one_by_one, reason, 
 from labelonce.folders.naming import unused
 from labelonce.grouping import Grouping
 from labelonce.progress import Progress
+from labelonce.roots import Place, Root, root_of
 
 MODES = ("copy", "hardlink", "symlink", "move")
 UNIQUE = "unique"
@@ -140,6 +141,7 @@ def file_away(
     progress: Progress,
     *,
     leave: Mapping[str, str] | None = None,
+    follow_links: bool = False,
 ) -> Filed:
     """Put every image in its place.
 
@@ -151,6 +153,8 @@ def file_away(
         One of `MODES`.
     leave
         Images that are left where they are, and why.
+    follow_links
+        Whether the content of links to files outside of the folder is filed, too.
 
     Raises
     ------
@@ -160,42 +164,76 @@ def file_away(
     kept = {} if leave is None else leave
     wanted = [one for one in filings if one.source not in kept]
     top = folder.resolve()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FilesError(f"{out} cannot be made: {reason(error)}. Name another folder with --out.") from None
     left = [(one.source, kept[one.source]) for one in filings if one.source in kept]
-
-    def act(one: Filing) -> str | None:
-        why = hindrance(top, one.source, marks)
-        if why is None:
-            target = out / one.place
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _put(top / one.source, target, mode, marks[one.source])
-        return why
-
     run = Run(out, top, tuple(Move(one.source, one.place) for one in wanted))
-    try:
-        with journal(run) if mode == "move" else nullcontext():
-            left += one_by_one(wanted, act, lambda one: one.source, progress, "Filing images")
-    except FilesError as error:
-        raise FilesError(f"{error} What was done until then is in {out}.") from None
-    finally:
-        close_run(run)
+    with ExitStack() as stack:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            source, target = (stack.enter_context(root_of(one)) for one in (top, out))
+            if target.names():
+                raise FilesError(f"{out} is not empty any more. Name a new folder with --out.")
+        except OSError as error:
+            raise FilesError(f"{out} cannot be made: {reason(error)}. Name another folder with --out.") from None
+        work = _Work(source, target, mode, marks, follow_links)
+        try:
+            with journal(run) if mode == "move" else nullcontext():
+                left += one_by_one(wanted, work.file, lambda one: one.source, progress, "Filing images")
+        except FilesError as error:
+            raise FilesError(f"{error} What was done until then is in {out}.") from None
+        finally:
+            close_run(run)
     return Filed(len(filings) - len(left), tuple(sorted(left)))
 
 
-def _put(source: Path, target: Path, mode: str, mark: Mark) -> None:
-    if mode == "copy":
-        copy(source, target)
-    elif mode == "hardlink":
-        try:
-            os.link(os.path.realpath(source), target)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                raise OSError(error.errno, "it is on another disk, where no hard link leads") from None
-            raise
-    elif mode == "symlink":
-        target.symlink_to(source)
-    else:
-        take(source, target, mark)
+@dataclass(frozen=True)
+class _Work:
+    """Puts images in their places, each only if it is still what it was."""
+
+    top: Root
+    out: Root
+    mode: str
+    marks: Mapping[str, Mark]
+    follow_links: bool
+
+    def file(self, one: Filing) -> str | None:
+        """Put an image in its place, or say why not."""
+        why = hindrance(self.top, one.source, self.marks)
+        if why is None:
+            with self.out.place(one.place, make=True) as target:
+                self._put(one.source, target, self.marks[one.source])
+        return why
+
+    def _put(self, name: str, target: Place, mark: Mark) -> None:
+        if self.mode == "move":
+            with self.top.place(name) as source:
+                take(source, target, mark)
+        elif self.mode == "symlink":
+            target.symlink(str(self.top.path / name))
+        else:
+            with self.top.target(name, out=self.follow_links) as image:
+                if self.mode == "hardlink":
+                    _link(image, target, mark)
+                else:
+                    with image.reading() as file:
+                        _check_same(os.fstat(file.fileno()), mark, image)
+                        copy(file, target)
+
+
+def _link(image: Place, target: Place, mark: Mark) -> None:
+    try:
+        image.link(target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise OSError(error.errno, "it is on another disk, where no hard link leads") from None
+        raise
+    try:
+        _check_same(target.look(), mark, image)
+    except OSError:
+        target.unlink()
+        raise
+
+
+def _check_same(found: os.stat_result, mark: Mark, image: Place) -> None:
+    """Raise OSError where a file is not the one that was marked, by whatever link it was reached."""
+    if (found.st_ino, found.st_dev) != (mark.inode, mark.device):
+        raise OSError(errno.ESTALE, "it changed at this very moment", str(image.path))

@@ -7,15 +7,16 @@ matter at which moment a run was stopped.
 """
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from labelonce.errors import FilesError
-from labelonce.folders.moving import PART, put, reason, sync_folder
+from labelonce.folders.moving import put, reason
+from labelonce.roots import Root, is_below, root_of
+from labelonce.writing import PART, settle
 
 JOURNAL = ".labelonce-journal.jsonl"
 FORMAT = 1
@@ -54,21 +55,32 @@ class Run:
         What was to go where.
     deleted
         Sources of the files that were deleted for good.
+    within
+        Where it lies in the folder that a person named, with slashes: what is below that one is reached without links.
     """
 
     path: Path
     folder: Path
     moves: tuple[Move, ...]
     deleted: frozenset[str] = frozenset()
+    within: str = ""
 
     @property
     def name(self) -> str:
         """As the user calls it."""
         return self.path.name
 
+    def root(self) -> Root:
+        """The folder that holds it, opened."""
+        return _opened(self.path, self.within)
+
     def held(self) -> list[Move]:
         """The moves whose files are at the new place now."""
-        return [move for move in self.moves if os.path.lexists(self.path / move.place)]
+        try:
+            with self.root() as root:
+                return [move for move in self.moves if root.exists(move.place)]
+        except OSError:
+            return []
 
 
 class Note(Protocol):
@@ -89,37 +101,44 @@ def journal(run: Run) -> Iterator[Note]:
     """
     head: dict[str, Any] = {"format": FORMAT, "folder": str(run.folder)}
     intended = ({"move": move.source, "to": move.place, "of": move.keeper} for move in run.moves)
-    path = run.path / JOURNAL
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("x", encoding="ascii") as file:
-            file.writelines(_lines([head, *intended]))
-            file.flush()
-            os.fsync(file.fileno())
-        put(part, path)
-        sync_folder(run.path)
-        # without a buffer: a line is the system's as soon as it is written, so that a kill leaves whole lines
-        handle = path.open("ab", buffering=0)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise FilesError(f"{path} cannot be written: {reason(error)}. Nothing was moved.") from None
-    with handle:
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(stack.enter_context(run.root()).place(JOURNAL))
+            part = place.beside(f"{JOURNAL}.part")
+            try:
+                with part.writing() as file:
+                    file.writelines(_lines([head, *intended]))
+                    settle(file)
+                put(part, place)
+                place.settle()
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
+            # without a buffer: a line is the system's as soon as it is written, so that a kill leaves whole lines
+            handle = stack.enter_context(place.writing("ab"))
+        except OSError as error:
+            raise FilesError(f"{run.path / JOURNAL} cannot be written: {reason(error)}. Nothing was moved.") from None
 
         def note(what: str, source: str, /, **more: str) -> None:
             with suppress(OSError):  # the disk is full: what was done is seen by looking
-                handle.write("".join(_lines([{what: source, **more}])).encode("ascii"))
+                handle.writelines(_lines([{what: source, **more}]))
 
         yield note
 
 
-def _lines(records: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     # ASCII: names that are not UTF-8 are escaped, and come back as they were
-    return (json.dumps(record, separators=(",", ":")) + "\n" for record in records)
+    return (json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n" for record in records)
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, within: str = "") -> Run:
     """Read the journal in a folder; the last line may be torn.
+
+    Parameters
+    ----------
+    within
+        As in `Run`.
 
     Raises
     ------
@@ -127,14 +146,15 @@ def read_run(path: Path) -> Run:
         It cannot be read, or is damaged.
     """
     try:
-        lines = (path / JOURNAL).read_text(encoding="ascii").split("\n")
+        with _opened(path, within) as root, root.place(JOURNAL) as place, place.reading() as file:
+            lines = file.read().decode("ascii").split("\n")
         records = [json.loads(line) for line in lines[:-1]]
         head = records[0]
         if head["format"] != FORMAT:
             raise FilesError(f"{path / JOURNAL} was written by another version of labelonce; use that one.")
         moves = tuple(_move(record) for record in records if "move" in record)
         deleted = frozenset(record["deleted"] for record in records if "deleted" in record)
-        return Run(path, Path(head["folder"]), moves, deleted)
+        return Run(path, Path(head["folder"]), moves, deleted, within)
     except OSError as error:
         raise FilesError(f"{path / JOURNAL} cannot be read: {reason(error)}.") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -146,41 +166,66 @@ def read_run(path: Path) -> Run:
 def _move(record: dict[str, Any]) -> Move:
     """A move, if it stays below both folders: a journal that somebody made up writes nowhere else."""
     source, place, keeper = record["move"], record["to"], record.get("of")
-    for path in (source, place):
-        parts = Path(path).parts
-        if not parts or Path(path).is_absolute() or ".." in parts:
-            raise ValueError
+    if not all(is_below(name) for name in (source, place)) or not isinstance(keeper, str | None) or place == JOURNAL:
+        raise ValueError
     return Move(source, place, keeper)
 
 
-def runs_in(trash: Path) -> Sequence[Path]:
-    """The folders with a journal: this one, or those in it, the newest last.
+def runs_in(trash: Path, within: str = "", name: str | None = None) -> list[Run]:
+    """What the journals say in a folder, or in those in it, the newest last.
+
+    Parameters
+    ----------
+    within
+        Where it lies in the folder that a person named, as in `Run`.
+    name
+        Of the only run that is read.
 
     Raises
     ------
     FilesError
-        The folder cannot be listed.
+        The folder cannot be listed, or a journal cannot be read.
     """
     try:
-        if (trash / JOURNAL).is_file():
-            return [trash]
-        found = [one for one in trash.iterdir() if (one / JOURNAL).is_file()] if trash.is_dir() else []
+        with _opened(trash, within) as root:
+            if root.exists(JOURNAL):
+                return [read_run(trash, within)] if name in (None, trash.name) else []
+            found = [one for one in root.names() if name in (None, one) and root.exists(f"{one}/{JOURNAL}")]
+    except FileNotFoundError:
+        return []
     except OSError as error:
-        raise FilesError(f"{trash} cannot be listed: {reason(error)}.") from None
-    return sorted(found, key=lambda one: (one.name[: len("20260101-000000")], len(one.name), one.name))
+        raise FilesError(
+            f"{trash} cannot be listed: {reason(error)}. Name the folder that holds the files with --trash."
+        ) from None
+    found.sort(key=lambda one: (one[: len("20260101-000000")], len(one), one))
+    return [read_run(trash / one, f"{within}/{one}" if within else one) for one in found]
+
+
+def _opened(path: Path, within: str) -> Root:
+    """A folder, from the one that a person named."""
+    named = path.parents[len(PurePosixPath(within).parts) - 1] if within else path
+    return root_of(named, within)
 
 
 def close_run(run: Run) -> None:
-    """Remove the journal of a run none of whose files is left, and the folders that are empty."""
+    """Remove the journal of a run none of whose files is left, and the folders that it made and that are empty."""
     if run.held():
         return
-    with suppress(OSError):
-        for part in run.path.rglob(f"{PART}*"):
-            part.unlink(missing_ok=True)
-    for parent, _, _ in sorted(os.walk(run.path), reverse=True):
-        with suppress(OSError):  # somebody put something in
-            if parent != str(run.path):
-                Path(parent).rmdir()
-    with suppress(OSError):
-        (run.path / JOURNAL).unlink()
+    made = {str(parent) for move in run.moves for parent in PurePosixPath(move.place).parents} - {"."}
+    with suppress(OSError), run.root() as root:
+        for name in sorted(made, key=lambda name: -name.count("/")):
+            with suppress(OSError):  # somebody put something in
+                _sweep(root, name)
+                root.rmdir(name)
+        with root.place(JOURNAL) as place:
+            place.unlink()
         run.path.rmdir()
+
+
+def _sweep(root: Root, name: str) -> None:
+    """Remove what was not whole when a run was killed."""
+    with root.below(name) as folder:
+        for one in folder.names():
+            if one.startswith(PART):
+                with folder.place(one) as place:
+                    place.unlink()

@@ -1,27 +1,30 @@
 """Files that move without getting lost: what a file was, and how it gets from one place to another.
 
 At every moment, whatever stops the process, the content of a file is at its old place, at its new one, or at both.
-Nothing that is at the new place already is overwritten.
+Nothing that is at the new place already is overwritten. Nothing is done through a link, see `labelonce.roots`.
 """
 
 import errno
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, BinaryIO, TypeVar
 
 from labelonce.errors import FilesError
+from labelonce.folders.naming import numbered
 from labelonce.progress import Progress
+from labelonce.roots import HELD, Place, Root, root_of
+from labelonce.writing import PART
 
 T = TypeVar("T")
 
 CHUNK = 1 << 20  # bytes read at once
-PART = ".labelonce-part-"  # hidden names of files that are not whole yet
 NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
 STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})  # the next file would fare no better
 
@@ -45,7 +48,7 @@ class Mark:
     link: str | None = None
 
 
-def mark_of(path: Path) -> Mark:
+def mark_of(place: Place) -> Mark:
     """What a file is now.
 
     Raises
@@ -53,12 +56,10 @@ def mark_of(path: Path) -> Mark:
     OSError
         It is gone, or may not be looked at.
     """
-    found = path.lstat()
-    link = None
-    if path.is_symlink():
-        link = str(path.readlink())
+    found, link = place.look(), place.said()
+    if link is not None:
         try:
-            found = path.stat()
+            found = place.look(follow=True)
         except OSError:
             return Mark(0, 0, 0, 0, link)
     return Mark(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, link)
@@ -67,16 +68,18 @@ def mark_of(path: Path) -> Mark:
 def marks_of(folder: Path, names: Iterable[str]) -> dict[str, Mark]:
     """What the files of a folder are now, without those that are gone."""
     found = {}
-    for name in names:
-        with suppress(OSError):
-            found[name] = mark_of(folder / name)
+    with root_of(folder) as root:
+        for name in names:
+            with suppress(OSError), root.place(name) as place:
+                found[name] = mark_of(place)
     return found
 
 
-def hindrance(folder: Path, name: str, marks: Mapping[str, Mark]) -> str | None:
+def hindrance(root: Root, name: str, marks: Mapping[str, Mark]) -> str | None:
     """Why a file is no longer what it was when it was marked; None where it is."""
     try:
-        same = mark_of(folder / name) == marks.get(name)
+        with root.place(name) as place:
+            same = mark_of(place) == marks.get(name)
     except FileNotFoundError:
         return "it is gone"
     except OSError as error:
@@ -122,7 +125,7 @@ def _through(link: str) -> Iterator[str]:
         yield str(place)
 
 
-def take(source: Path, target: Path, mark: Mark) -> None:
+def take(source: Place, target: Place, mark: Mark) -> None:
     """Move a file, if it is still what it was, to a place where nobody else writes.
 
     Raises
@@ -130,8 +133,8 @@ def take(source: Path, target: Path, mark: Mark) -> None:
     OSError
         It stays where it is; ESTALE where it changed.
     """
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, "there is another file at the new place", str(target))
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, "there is another file at the new place", str(target.path))
     try:
         source.rename(target)
     except OSError as error:
@@ -141,29 +144,55 @@ def take(source: Path, target: Path, mark: Mark) -> None:
         return
     moved = mark_of(target)
     if moved != mark and (mark.link is None or moved.link != mark.link):  # the target of a relative link is lost here
-        try:
-            put(target, source)
-        except OSError:
-            raise OSError(errno.ESTALE, f"it changed at this very moment, and is {target} now", str(source)) from None
-        raise OSError(errno.ESTALE, "it changed at this very moment", str(source))
+        _give_back(target, source)
 
 
-def _take_across(source: Path, target: Path, mark: Mark) -> None:
+def _take_across(source: Place, target: Place, mark: Mark) -> None:
     """Move a file to another device: it is gone from here only when all of it is there."""
     if mark.link is not None:
-        target.symlink_to(mark.link)
+        target.symlink(mark.link)
     else:
-        copy(source, target, durable=True)
+        with source.reading() as file:
+            copy(file, target, durable=True)
     try:
-        if mark_of(source) != mark:
-            raise OSError(errno.ESTALE, "it changed at this very moment", str(source))
-        source.unlink()
+        _remove(source, mark)
     except OSError:
         target.unlink()
         raise
 
 
-def put(source: Path, target: Path) -> None:
+def _remove(place: Place, mark: Mark) -> None:
+    """Delete a file that is still what it was: it is looked at by a name that nobody else uses."""
+    hidden = hidden_of(place)
+    if hidden.exists():
+        raise FileExistsError(errno.EEXIST, f"{hidden.path.name} is left of a run that was stopped: restore that first")
+    place.rename(hidden)
+    if mark_of(hidden) != mark:
+        _give_back(hidden, place)
+    try:
+        hidden.unlink()
+    except OSError:
+        put(hidden, place)
+        raise
+
+
+def _give_back(taken: Place, place: Place) -> None:
+    """Put a file back that turned out to be another one than it was.
+
+    Raises
+    ------
+    OSError
+        Always, and says so.
+    """
+    try:
+        put(taken, place)
+    except OSError:
+        text = f"it changed at this very moment, and is {taken.path} now"
+        raise OSError(errno.ESTALE, text, str(place.path)) from None
+    raise OSError(errno.ESTALE, "it changed at this very moment", str(place.path))
+
+
+def put(source: Place, target: Place) -> None:
     """Move a file of ours to a place where others write too.
 
     Raises
@@ -173,26 +202,67 @@ def put(source: Path, target: Path) -> None:
     OSError
         The file stays where it is.
     """
-    if source.is_symlink():
-        target.symlink_to(source.readlink())
+    said = source.said()
+    if said is not None:
+        target.symlink(said)
     else:
         try:
-            os.link(source, target)
+            source.link(target)
         except OSError as error:
             if error.errno == errno.EXDEV:
-                copy(source, target, durable=True)
+                with source.reading() as file:
+                    copy(file, target, durable=True)
             elif error.errno in NO_LINKS:
-                if os.path.lexists(target):
-                    raise FileExistsError(errno.EEXIST, "there is another file", str(target)) from None
+                if target.exists():
+                    raise FileExistsError(errno.EEXIST, "there is another file", str(target.path)) from None
                 source.rename(target)
                 return
             else:
                 raise
-    source.unlink()
+    try:
+        source.unlink()
+    except OSError:
+        target.unlink()
+        raise
 
 
-def copy(source: Path, target: Path, *, durable: bool = False) -> None:
-    """Copy a file with its times and permissions; it gets its name when it is whole.
+def put_back(source: Place, target: Place) -> Place:
+    """Move a file of ours to its old place, or beside what is there; says where it is now."""
+    return next(place for place in _places(target) if _fits(source, place))
+
+
+def _places(target: Place) -> Iterator[Place]:
+    name = target.path.name
+    yield target
+    yield target.beside(numbered(name, " (restored)"))
+    for number in count(2):
+        yield target.beside(numbered(name, f" (restored {number})"))
+
+
+def _fits(source: Place, place: Place) -> bool:
+    """Put a file in a place if nothing else is there."""
+    try:
+        put(source, place)
+    except FileExistsError:
+        if not _equal(source, place):
+            return False
+        source.unlink()  # a restoring was stopped before this, or somebody copied it back
+    return True
+
+
+def _equal(one: Place, other: Place) -> bool:
+    try:
+        if one.said() is not None or other.said() is not None:
+            return one.said() == other.said()
+        mine, its = one.look(), other.look()
+        same = (mine.st_ino, mine.st_dev) == (its.st_ino, its.st_dev)
+        return same or (mine.st_size == its.st_size and sha256(one) == sha256(other))
+    except OSError:
+        return False
+
+
+def copy(file: BinaryIO, target: Place, *, durable: bool = False) -> None:
+    """Copy a file that is open with its times and permissions; it gets its name when it is whole.
 
     Parameters
     ----------
@@ -206,49 +276,51 @@ def copy(source: Path, target: Path, *, durable: bool = False) -> None:
     OSError
         There is no copy.
     """
-    if not source.is_file():  # reading a pipe would wait for ever
-        raise OSError(errno.EINVAL, "it is no regular file" if source.exists() else "it is gone", str(source))
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=PART)
-    part = Path(name)
+    part = _part_of(target)
     try:
         digest = hashlib.sha256()
-        with os.fdopen(handle, "wb") as written, source.open("rb") as file:
+        with part.writing() as written:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
                 written.write(chunk)
             written.flush()
+            with suppress(OSError):  # not every file system has them
+                _copy_stat(file, written, part)
             if durable:
-                os.fsync(handle)
+                os.fsync(written.fileno())
         if durable and sha256(part) != digest.hexdigest():
-            raise OSError(errno.EIO, "the copy is not what the file is", str(target))
-        with suppress(OSError):  # not every file system has them
-            shutil.copystat(source, part)
+            raise OSError(errno.EIO, "the copy is not what the file is", str(target.path))
         put(part, target)
         if durable:
-            sync_folder(target.parent)
+            target.settle()
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            part.unlink()
         raise
 
 
-def sha256(path: Path) -> str:
+def _copy_stat(file: BinaryIO, written: IO[bytes], part: Place) -> None:
+    there: int | Path = written.fileno() if HELD else part.path
+    shutil.copystat(file.fileno(), there)  # type: ignore[arg-type] # it takes descriptors as os.stat does
+
+
+def hidden_of(place: Place) -> Place:
+    """Where a file is for the moment between the last look at it and its deletion."""
+    return place.beside(f"{PART}{hashlib.sha256(os.fsencode(place.path.name)).hexdigest()[:32]}")
+
+
+def _part_of(place: Place) -> Place:
+    """A hidden place beside another one, for what is not whole yet."""
+    return place.beside(f"{PART}{secrets.token_hex(8)}")
+
+
+def sha256(place: Place, *, follow: bool = False) -> str:
     """SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with place.reading(follow=follow) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names of a folder on the disk, where the system can."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def one_by_one(

@@ -9,19 +9,19 @@ What protects images nobody has twice:
 - Files are deleted only from the trash, and only when the bytes of both images are those that were compared.
 """
 
-import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from labelonce.errors import ConfigurationError, FilesError
-from labelonce.folders.journal import Move, Note, Run, close_run, journal, read_run, runs_in
-from labelonce.folders.moving import Mark, hindrance, one_by_one, put, reason, sha256, take
-from labelonce.folders.naming import numbered, unused
+from labelonce.folders.journal import Move, Note, Run, close_run, journal, runs_in
+from labelonce.folders.moving import Mark, hidden_of, hindrance, one_by_one, put_back, reason, sha256, take
+from labelonce.folders.naming import unused
 from labelonce.planning import Decision, Role
 from labelonce.progress import Progress
+from labelonce.roots import Place, Root, root_of
 
 TRASH = ".labelonce-trash"
 FILES = "files"
@@ -187,16 +187,16 @@ def remove(
     FilesError
         The trash cannot be written, or the disk fails; what was moved until then can be restored.
     """
-    run = Run(_new_folder(trash, name), folder.resolve(), removals.moves)
+    run = _new_run(folder, trash, name, removals.moves)
     try:
-        with journal(run) as note:
-            work = _Work(folder, run, marks, removals.links, note)
+        with journal(run) as note, root_of(folder) as top, run.root() as held:
+            work = _Work(top, held, marks, removals.links, note)
             left = work.do(removals.moves, work.leave, progress, "Moving duplicates")
             gone = frozenset(name for name, _ in left)
             moved = [move for move in removals.moves if move.source not in gone]
             kept = []
             if delete is not None:
-                digests = _Digests(folder, delete)
+                digests = _Digests(delete)
                 kept = work.do(moved, lambda move: work.destroy(move, digests), progress, "Deleting duplicates")
     except FilesError as error:
         raise FilesError(f"{error} What was moved is in {run.path}.") from None
@@ -211,8 +211,8 @@ def remove(
 class _Work:
     """Moves and deletes the files of one run, each only if everything is still as it was."""
 
-    folder: Path
-    run: Run
+    top: Root
+    trash: Root
     marks: Mapping[str, Mark]
     links: Mapping[str, tuple[str, ...]]
     note: Note
@@ -224,65 +224,76 @@ class _Work:
 
     def leave(self, move: Move) -> str | None:
         """Move a file to the trash, or say why not."""
-        why = hindrance(self.folder, move.source, self.marks) or self._missing(move) or self._needed(move)
+        why = hindrance(self.top, move.source, self.marks) or self._missing(move) or self._needed(move)
         if why is None:
-            target = self.run.path / move.place
-            target.parent.mkdir(parents=True, exist_ok=True)
-            take(self.folder / move.source, target, self.marks[move.source])
+            with self.top.place(move.source) as source, self.trash.place(move.place, make=True) as target:
+                take(source, target, self.marks[move.source])
             self.note("moved", move.source)
         return why
 
     def destroy(self, move: Move, digests: "_Digests") -> str | None:
         """Delete a file that is in the trash, or say why not."""
-        place, keeper = self.run.path / move.place, str(move.keeper)
-        why = None if place.is_symlink() else digests.difference(place, move.source)
-        why = why or digests.difference(self.folder / keeper, keeper) or self._missing(move)
-        if why is None:
-            place.unlink()
-            self.note("deleted", move.source)
+        keeper = str(move.keeper)
+        with self.trash.place(move.place) as place, self.top.place(keeper) as kept:
+            why = None if place.said() is not None else digests.difference(place, move.source)
+            why = why or digests.kept(kept, keeper) or self._missing(move)
+            if why is None:
+                place.unlink()
+                self.note("deleted", move.source)
         return why and f"it is in the trash: {why}"
 
     def _missing(self, move: Move) -> str | None:
         """What is wrong with the image that stands for another."""
-        why = hindrance(self.folder, str(move.keeper), self.marks)
+        why = hindrance(self.top, str(move.keeper), self.marks)
         return why and f"{move.keeper}, which stands for it: {why}"
 
     def _needed(self, move: Move) -> str | None:
-        staying = (link for link in self.links[move.source] if os.path.lexists(self.folder / link))
+        staying = (link for link in self.links[move.source] if self.top.exists(link))
         return next((f"the symbolic link {link} leads to it" for link in staying), None)
 
 
 class _Digests:
     """Says whether files still have the bytes that were compared."""
 
-    def __init__(self, folder: Path, compared: Mapping[str, str]) -> None:
+    def __init__(self, compared: Mapping[str, str]) -> None:
         self._compared = compared
-        self._known: dict[Path, str] = {}
-        self._folder = folder
+        self._known: dict[str, str | None] = {}
 
-    def difference(self, path: Path, name: str) -> str | None:
+    def difference(self, place: Place, name: str, *, follow: bool = False) -> str | None:
         """Why a file is not what was compared by this name; None where it is."""
         try:
-            found = self._known[path] if path in self._known else sha256(path)
+            found = sha256(place, follow=follow)
         except OSError as error:
             return f"{name} cannot be read: {reason(error)}"
-        if path == self._folder / name:
-            self._known[path] = found  # it stands for many, and is read once
         return None if found == self._compared.get(name) else f"{name} is not what was compared"
 
+    def kept(self, place: Place, name: str) -> str | None:
+        """The same of a file that stays: it stands for many, and is read once."""
+        if name not in self._known:
+            self._known[name] = self.difference(place, name, follow=True)
+        return self._known[name]
 
-def _new_folder(trash: Path, name: str) -> Path:
-    """Make a folder of that name, or of the first free one after it."""
-    names = chain([name], (f"{name}-{number}" for number in count(2)))
+
+def _new_run(folder: Path, trash: Path, name: str, moves: tuple[Move, ...]) -> Run:
+    """Make a folder of that name for a run, or of the first free one after it."""
+    within = _within(folder, trash)
     try:
-        trash.mkdir(parents=True, exist_ok=True)
-        path = next(trash / one for one in names if not os.path.lexists(trash / one))
-        path.mkdir()
+        if not within:
+            trash.mkdir(parents=True, exist_ok=True)
+        with root_of(folder if within else trash, within, make=True) as root:
+            names = chain([name], (f"{name}-{number}" for number in count(2)))
+            free = next(one for one in names if not root.exists(one))
+            root.mkdir(free)
     except OSError as error:
         raise FilesError(
             f"The trash {trash} cannot be made: {reason(error)}. Nothing was moved. Name another place with --trash."
         ) from None
-    return path
+    return Run(trash / free, folder.resolve(), moves, within=f"{within}/{free}" if within else free)
+
+
+def _within(folder: Path, trash: Path) -> str:
+    """The path of the trash in the folder, where nobody named another one: a link there sends no file elsewhere."""
+    return TRASH if trash == folder / TRASH else ""
 
 
 def _drop(trash: Path) -> None:
@@ -300,10 +311,9 @@ def runs_of(folder: Path, trash: Path, name: str | None = None) -> list[Run]:
     FilesError
         There is none of that name, or a journal cannot be read.
     """
-    paths = [path for path in runs_in(trash) if name is None or path.name == name]
-    if name is not None and not paths:
+    runs = runs_in(trash, _within(folder, trash), name)
+    if name is not None and not runs:
         raise FilesError(f"There is no run {name} in {trash}. See which there are: labelonce restore {folder} --list")
-    runs = [read_run(path) for path in paths]
     ours = trash.resolve() == (folder / TRASH).resolve()  # it moves with its folder
     return [run for run in runs if ours or name is not None or run.folder == folder.resolve()]
 
@@ -331,57 +341,31 @@ def restore(folder: Path, run: Run, progress: Progress) -> Restored:
         The disk is full or fails; the other files are still in the trash.
     """
     beside: list[tuple[str, str]] = []
-    gone = [
-        (move.source, "it is neither in the trash nor where it was")
-        for move in run.moves
-        if move.source not in run.deleted
-        and not os.path.lexists(run.path / move.place)
-        and not os.path.lexists(folder / move.source)
-    ]
-    held = run.held()
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)  # it may be gone
+            top, trash = stack.enter_context(root_of(folder)), stack.enter_context(run.root())
+        except OSError as error:
+            raise FilesError(
+                f"{run.path} cannot be restored to {folder}: {reason(error)}. Nothing was moved."
+            ) from None
+        gone = [
+            (move.source, "it is neither in the trash nor where it was")
+            for move in run.moves
+            if move.source not in run.deleted and not trash.exists(move.place) and not top.exists(move.source)
+        ]
+        held = run.held()
 
-    def bring(move: Move) -> None:
-        target = folder / move.source
-        target.parent.mkdir(parents=True, exist_ok=True)
-        now = _put_back(run.path / move.place, target)
-        if now != target:
-            beside.append((move.source, now.relative_to(folder).as_posix()))
+        def bring(move: Move) -> None:
+            with trash.place(move.place) as source, top.place(move.source, make=True) as target:
+                hidden = hidden_of(target)
+                if hidden.exists():  # a run was killed just before it was deleted here, or given back
+                    put_back(hidden, target)
+                now = put_back(source, target)
+            if now != target:
+                beside.append((move.source, str(PurePosixPath(move.source).with_name(now.path.name))))
 
-    left = one_by_one(held, bring, lambda move: move.source, progress, "Restoring files")
+        left = one_by_one(held, bring, lambda move: move.source, progress, "Restoring files")
     close_run(run)
     _drop(run.path.parent)
     return Restored(run.path, len(held) - len(left), tuple(beside), (*left, *gone))
-
-
-def _put_back(source: Path, target: Path) -> Path:
-    """Where the file is now: at its old place, or beside what is there."""
-    return next(place for place in _places(target) if _fits(source, place))
-
-
-def _places(target: Path) -> Iterator[Path]:
-    yield target
-    yield target.with_name(numbered(target.name, " (restored)"))
-    for number in count(2):
-        yield target.with_name(numbered(target.name, f" (restored {number})"))
-
-
-def _fits(source: Path, place: Path) -> bool:
-    """Put a file in a place if nothing else is there."""
-    try:
-        put(source, place)
-    except FileExistsError:
-        if not _equal(source, place):
-            return False
-        source.unlink()  # a restoring was stopped before this, or somebody copied it back
-    return True
-
-
-def _equal(one: Path, other: Path) -> bool:
-    if one.is_symlink() or other.is_symlink():
-        return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
-    if not (one.is_file() and other.is_file()):
-        return False
-    try:
-        return one.samefile(other) or (one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other))
-    except OSError:
-        return False

@@ -1,6 +1,6 @@
 """Making tasks of image files: they are uploaded, or referred to where Label Studio serves their folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -47,8 +47,13 @@ class Importer:
             "local storage of the project"
         )
 
-    def __call__(self, names: Sequence[str]) -> None:
-        """Import some files, by their paths below the folder.
+    def __call__(self, files: Mapping[str, bytes]) -> None:
+        """Import some files.
+
+        Parameters
+        ----------
+        files
+            Their bytes by their paths below the folder; where tasks refer to the files, these are not looked at.
 
         Raises
         ------
@@ -57,15 +62,17 @@ class Importer:
         """
         body: Files | list[dict[str, dict[str, str]]]
         if self.root is None:
-            paths = [self.folder / name for name in names]
-            body = Files({f"file{number}": (path.name, path.read_bytes()) for number, path in enumerate(paths)})
+            named = enumerate(files.items())
+            body = Files({f"file{number}": (Path(name).name, content) for number, (name, content) in named})
         else:
             key = self.project.fields[0].key
-            body = [{"data": {key: _location(self.folder / name, self.root)}} for name in names]
+            body = [{"data": {key: _location(self.folder / name, self.root)}} for name in files]
         self.server.post(f"/api/projects/{self.project.id}/import", body, repeatable=False)
 
 
-def importer(server: Server, project: Project, folder: Path, sample: str | None, settings: Settings) -> Importer:
+def importer(
+    server: Server, project: Project, folder: Path, sample: tuple[str, bytes] | None, settings: Settings
+) -> Importer:
     """Find out how files of a folder become tasks.
 
     Parameters
@@ -73,12 +80,12 @@ def importer(server: Server, project: Project, folder: Path, sample: str | None,
     folder
         Absolute, its links resolved.
     sample
-        One of the files, which can be read; None where there is none.
+        The path of one of the files, and its bytes; None where none can be read.
     """
     storages = server.get("/api/storages/localfiles", project=project.id)
     paths = [Path(storage["path"]) for storage in storages if storage.get("path")]
     served = any(folder.is_relative_to(path) for path in paths)
-    root = _root(server, folder / sample, settings) if served and sample is not None else None
+    root = _root(server, folder / sample[0], sample[1], settings) if served and sample is not None else None
     return Importer(server, project, folder, root)
 
 
@@ -86,10 +93,9 @@ def _location(file: Path, root: Path) -> str:
     return LOCAL_FILES + quote(file.relative_to(root).as_posix())
 
 
-def _root(server: Server, file: Path, settings: Settings) -> Path | None:
+def _root(server: Server, file: Path, content: bytes, settings: Settings) -> Path | None:
     """The folder below which Label Studio serves a file; it does not tell, so that it is tried."""
     reader = ImageReader(server, **settings.fetching)
-    content = file.read_bytes()
     for root in reversed(file.parents):
         try:
             fetched = reader.fetch(0, _location(file, root))

@@ -1,14 +1,15 @@
 """Annoy's index on disk: mapped into memory again when nothing changed, completed when little was added.
 
 Two files for each name and its parameters: the index, and what it is of (NumPy's .npz: the hashes of its rows, the
-basis of the reduction, and the checksum of the index). The second is replaced last and names the first's checksum, so
-that whatever does not belong together is seen, and a flipped byte never reaches Annoy, which would crash on it.
+basis of the reduction, and the checksum of the index). The second names the first's checksum, so that whatever does not
+belong together is seen, and a flipped byte never reaches Annoy, which would crash on it. It is replaced before the
+first: an index is ours where it is beside it.
 """
 
 import json
+import re
 import tempfile
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,17 +19,21 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from labelonce.errors import NotOurs
 from labelonce.neighbours import forest
 from labelonce.neighbours.exact import by_product
 from labelonce.neighbours.pairs import Candidates, Rows, once
 from labelonce.neighbours.reduction import Reduction, find_reduction
 from labelonce.progress import Progress
+from labelonce.writing import check_free
 
 if TYPE_CHECKING:
     from labelonce.neighbours.search import NeighbourSearch
 
 FORMAT = 1
 ADDED = 0.1  # share of new rows up to which an index is completed
+ABOUT = re.compile(rb"PK\x03\x04.{26}digests\.npy", re.DOTALL)
+INDEX = re.compile(rb"(?!)")  # it has no sign of its own
 _READ = 1 << 20
 
 
@@ -116,6 +121,9 @@ def _write(kept: _Forest, search: "NeighbourSearch", dimension: int, progress: P
     basis = np.zeros((0, 0), np.float32) if kept.reduction.basis is None else kept.reduction.basis
     try:
         items.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_free(about, ABOUT)
+        if not about.exists():
+            check_free(items, INDEX)
         with tempfile.TemporaryDirectory(prefix="part-", dir=items.parent) as part:
             index, sidecar = Path(part, "index"), Path(part, "about.npz")
             if not kept.index.save(str(index)):
@@ -127,14 +135,13 @@ def _write(kept: _Forest, search: "NeighbourSearch", dimension: int, progress: P
                 margin=np.float64(kept.reduction.margin),
                 checksum=np.array(_checksum(index)),
             )
-            with suppress(FileNotFoundError):
-                about.unlink()
-            index.replace(items)
             sidecar.replace(about)
+            index.replace(items)
     except Exception as error:  # Annoy raises a bare Exception of its own
-        if not isinstance(error, OSError) and type(error) is not Exception:
+        if not isinstance(error, OSError | NotOurs) and type(error) is not Exception:
             raise
-        progress.message(f"The neighbour index {items} cannot be kept ({error}). The next run makes it anew.")
+        mended = "" if isinstance(error, NotOurs) else " The next run makes it anew."
+        progress.message(f"The neighbour index {items} cannot be kept ({error}).{mended}")
 
 
 def _checksum(path: Path) -> list[int]:

@@ -1,6 +1,7 @@
 """A report as one page that opens without internet: nothing in it asks for anything outside of it."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from labelonce.reporting.thumbnails import Thumbnail
 
 BARE = 12  # skips of a group that stand in the gallery without a picture; more of them are listed
+# how a page begins that `render` made
+PAGE = re.compile(rb'<!DOCTYPE html>\n<html lang="en">\n<head>\n(<meta [^\n]*\n)+<title>[^\n]* - labelonce</title>')
 ROWS = 200  # groups in one table of the list: browsers lay out only those in sight
 
 

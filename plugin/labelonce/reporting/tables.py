@@ -1,6 +1,5 @@
 """A report for programs, spreadsheets and chats: JSON, CSV and Markdown."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from labelonce.report import printable, savings_rows
 from labelonce.reporting.content import SCHEMA, Period, Report
-from labelonce.writing import whole
+from labelonce.writing import save_table
 
 SHOWN = 10  # rows of a Markdown table
 COLUMNS = ("schema", "task", "role", "cluster", "representative", "similarity", "reason", "skipped", "link", "doubt")
@@ -21,10 +20,7 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 def save_csv(report: Report, path: Path) -> None:
     """Write one line for every representative and every duplicate, the most doubtful groups first."""
-    with whole(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(_rows(report))
+    save_table(path, COLUMNS, _rows(report))
 
 
 def _rows(report: Report) -> Iterator[tuple[Any, ...]]:

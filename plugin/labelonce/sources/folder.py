@@ -1,13 +1,15 @@
 """A folder of images as a source: every image file is a task."""
 
 import os
-import stat
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from labelonce.errors import ConfigurationError, ImageUnavailable
 from labelonce.images import formats
+from labelonce.roots import LeadsOut, Place, root_of
 from labelonce.sources.base import Content, Source
 from labelonce.tasks import Task
 
@@ -46,7 +48,7 @@ class FolderSource(Source):
         self.name = str(folder)
         self.identity = str(folder.resolve())
         self._folder = folder
-        self._within = None if follow_links else Path(self.identity)
+        self._follow_links = follow_links
         self._max_bytes = max_bytes
 
     def tasks(self) -> Iterator[Task]:
@@ -67,43 +69,37 @@ class FolderSource(Source):
 
     def _kind(self, location: str) -> str | None:
         """What a file looks like; None where it is no image, or nobody may look."""
-        path = self._folder / location
         try:
-            # only a link can lead out of a folder that is walked; opening a pipe would wait for ever
-            if not (path.is_symlink() and self._leads_out(path)) and stat.S_ISREG(path.stat().st_mode):
-                with path.open("rb", buffering=0) as file:
-                    return formats.kind_of(file.read(formats.HEAD))
+            with self._place(location) as place, place.reading() as file:
+                return formats.kind_of(file.read(formats.HEAD))
         except OSError:
-            pass
-        return None
+            return None
 
-    def _leads_out(self, path: Path) -> bool:
-        """Whether it is a link to somewhere outside of the folder, and such links are not followed."""
-        return self._within is not None and not Path(os.path.realpath(path)).is_relative_to(self._within)
+    @contextmanager
+    def _place(self, location: str) -> Iterator[Place]:
+        """Where a file is: what a link leads to, if it may."""
+        with root_of(Path(self.identity)) as root, root.target(location, out=self._follow_links) as place:
+            yield place
 
     def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
         """Read one file; its size, times and number are its validator."""
-        path = self._folder / location
         try:
-            if self._leads_out(path):
-                raise ImageUnavailable("it is a link that leads out of the folder; --follow-links allows that")
-            found = path.stat()
-            if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
-                raise ImageUnavailable("it is not a regular file")
-            if known is not None and known == _validator(found):
-                return None
-            with path.open("rb") as file:
-                found = os.fstat(file.fileno())
-                if found.st_size > self._max_bytes:
-                    raise ImageUnavailable(
-                        f"the file has {found.st_size:,} bytes, more than max_bytes = {self._max_bytes:,}"
-                    )
-                validator = _validator(found)  # before the reading, in which it may change
-                return Content(file.read(found.st_size), validator)
+            with self._place(location) as place:
+                if known is not None and known == _validator(place.look()):
+                    return None
+                with place.reading() as file:
+                    return self._content(file)
+        except LeadsOut as error:
+            raise ImageUnavailable(str(error.strerror)) from None
         except OSError as error:
             raise ImageUnavailable(f"the file cannot be read: {error.strerror or error}") from None
-        except ValueError:
-            raise ImageUnavailable("the name is not one that a file can have") from None
+
+    def _content(self, file: BinaryIO) -> Content:
+        found = os.fstat(file.fileno())
+        if found.st_size > self._max_bytes:
+            raise ImageUnavailable(f"the file has {found.st_size:,} bytes, more than max_bytes = {self._max_bytes:,}")
+        validator = _validator(found)  # before the reading, in which it may change
+        return Content(file.read(found.st_size), validator)
 
 
 def _validator(found: os.stat_result) -> str | None:

@@ -87,7 +87,7 @@ class NamedSource(Source):
         server: Server | None = None,
     ) -> None:
         self._tasks: dict[TaskId, Task] = {}
-        self._files = FolderSource(Path(Path.cwd().anchor), max_bytes=max_bytes)  # locations are absolute paths
+        self._max_bytes = max_bytes
         self._reader = ImageReader(
             server or _NoServer(),
             timeout=timeout,
@@ -134,7 +134,9 @@ class NamedSource(Source):
         """Read one file, or fetch one URL."""
         if is_url(location):
             return self._reader.fetch(0, location, known)
-        return self._files.read(task, location, known)
+        path = Path(location)
+        files = FolderSource(Path(path.anchor), max_bytes=self._max_bytes)
+        return files.read(task, path.relative_to(path.anchor).as_posix(), known)
 
 
 def is_url(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from labelonce.databases import is_damage
 from labelonce.label_studio.applying import Outcome, apply_plan
 from labelonce.label_studio.project import Project, identity_of
 from labelonce.label_studio.server import Server
@@ -95,8 +96,6 @@ def sync(
     except (OSError, sqlite3.Error) as error:
         if path is None:
             raise
-        from labelonce.store import is_damage  # with numpy, which most syncs do not need
-
         damaged = isinstance(error, sqlite3.Error) and is_damage(error)
         if damaged:
             discard(path)

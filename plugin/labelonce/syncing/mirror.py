@@ -9,12 +9,14 @@ among the others stands in its tags on the server.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
+from labelonce import databases
+from labelonce.databases import Kind
 from labelonce.label_studio import marks
 from labelonce.label_studio.listing import STANDING, TaskState
 from labelonce.planning import Role
@@ -37,6 +39,7 @@ CREATE TABLE tasks (
 );
 CREATE INDEX by_representative ON tasks (representative);
 """
+KIND = Kind("a file", VERSION, SCHEMA, "name another --store", nameless=":memory:")
 SEEN = "created_at, annotations, skips, finished, touch, returned, own_skip, role, representative, apart, same"
 
 PUT = (
@@ -106,6 +109,11 @@ class Mirror(AbstractContextManager["Mirror"]):
     ----------
     path
         The file; None keeps everything in memory. A damaged one is made anew.
+
+    Raises
+    ------
+    NotOurs
+        There is a file that labelonce did not make.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -322,17 +330,9 @@ def _row(one: Seen) -> tuple[int | str | bytes | None, ...]:
 
 
 def _opened(path: Path | None) -> sqlite3.Connection:
-    """Open a file, or make it; one of another version is emptied."""
-    db = sqlite3.connect(path or ":memory:", timeout=30)
+    """Open a file, or make it."""
+    db = databases.opened(path, KIND)
     try:
-        if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
-            names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for name in names:
-                db.execute(f'DROP TABLE "{name}"')
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-            db.commit()
         if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):  # or a task may not be found that is there
             raise sqlite3.DatabaseError("damaged")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -343,7 +343,5 @@ def _opened(path: Path | None) -> sqlite3.Connection:
 
 
 def discard(path: Path) -> None:
-    """Delete the file of a mirror."""
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).unlink()
+    """Delete the file of a mirror, as `databases.discard` does."""
+    databases.discard(path, KIND)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 
 from labelonce.catalogue import Catalogue
@@ -28,6 +29,7 @@ from labelonce.tasks import Task, TaskId
 NOT_YET = 1 << 62  # files have numbers from here on, above those of all tasks
 FILES = 50  # in one request
 BYTES = 50_000_000
+SHA256 = 64  # hexadecimal digits; what counts of a picture stands behind them
 TRIES = 3  # of an upload whose answers get lost
 SHOWN = 5  # variables that a message names
 SAME = "same pixels"
@@ -165,13 +167,16 @@ def _send(
     """
     with progress.stage("Importing", len(todo)) as advance:
         for some in _portions(list(todo), files, 1 if alone else FILES):
+            contents, failed = files.contents(some, refers=send.refers)
+            sent |= failed
             try:
-                send(some)
-                sent |= {name: todo[name] for name in some}
+                if contents:
+                    send(contents)
+                sent |= {name: todo[name] for name in contents}
             except ServerError as error:
                 if not alone or isinstance(error, Unreachable):
                     raise
-                sent |= {name: Filed(name, Fate.FAILED, str(error)) for name in some}
+                sent |= {name: Filed(name, Fate.FAILED, str(error)) for name in contents}
             advance(len(some))
 
 
@@ -196,6 +201,7 @@ class _Files(Source):
     def __init__(self, folder: Path, project: Source, settings: Settings) -> None:
         self.name, self.identity, self.controls = project.name, project.identity, project.controls
         self.folder = folder.resolve()
+        self.compared: dict[str, str] = {}  # by file, the SHA-256 of the bytes
         self._project = project
         self._files = FolderSource(folder, max_bytes=settings.max_bytes)
 
@@ -213,13 +219,37 @@ class _Files(Source):
             for number, (name, problem) in enumerate(listed)
         ]
 
-    def sample(self) -> str | None:
-        """A file that can be read; None where there is none."""
+    def sample(self) -> tuple[str, bytes] | None:
+        """The path and the bytes of a file that can be read; None where there is none."""
         for task in self._files.tasks():
             with suppress(ImageUnavailable):
-                self._files.read(task, task.images[0])
-                return str(task.id)
+                return str(task.id), self._read(str(task.id))
         return None
+
+    def contents(self, names: Sequence[str], *, refers: bool) -> tuple[dict[str, bytes], dict[str, Filed]]:
+        """The bytes of files that are to be sent, and those that are not any more what was compared.
+
+        Parameters
+        ----------
+        refers
+            Whether tasks refer to the files, so that nothing is sent.
+        """
+        read = {name: b"" if refers else self._again(name) for name in names}
+        failed = {name: Filed(name, Fate.FAILED, one) for name, one in read.items() if isinstance(one, str)}
+        return {name: one for name, one in read.items() if isinstance(one, bytes)}, failed
+
+    def _again(self, name: str) -> bytes | str:
+        """The bytes of a file that was compared, or why it cannot be sent."""
+        try:
+            content = self._read(name)
+        except ImageUnavailable as error:
+            return str(error)
+        same = sha256(content).hexdigest() == self.compared[name]
+        return content if same else "it changed after it was compared: run it again"
+
+    def _read(self, name: str) -> bytes:
+        content = self._files.read(Task(name, (name,)), name)
+        return b"" if content is None else content.data
 
     def name_of(self, task: Task) -> str:
         """The path of a file below the folder."""
@@ -228,7 +258,7 @@ class _Files(Source):
     def size(self, name: str) -> int:
         """Bytes of a file; of one that is gone none."""
         try:
-            return (self.folder / name).stat().st_size
+            return (self.folder / name).lstat().st_size
         except OSError:
             return 0
 
@@ -238,8 +268,9 @@ class _Files(Source):
 
     def read(self, task: Task, location: str, known: str | None = None) -> Content | None:
         """Read a file, or fetch an image of the project."""
-        source = self._files if int(task.id) >= NOT_YET else self._project
-        return source.read(task, location, known)
+        if int(task.id) >= NOT_YET:
+            return self._files.read(task, self.name_of(task), known)
+        return self._project.read(task, location, known)
 
 
 def _compared(
@@ -270,6 +301,8 @@ def _compared(
         found, _ = compare_new(shop, server, project, tasks, mirror, progress)
         there = _copies(shop, server, project, found.images, tasks, mirror, progress) if copies else {}
     names = {task.id: files.name_of(task) for task in tasks}
+    digests = found.images.digests
+    files.compared = {name: digests[task][0][:SHA256] for task, name in names.items() if task in digests}
     decisions = {one.task: one for one in decisions_of(found, settings)}
     return [_filed(names, decisions[task.id], found.images.problems.get(task.id), there) for task in tasks]
 

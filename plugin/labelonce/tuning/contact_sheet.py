@@ -16,7 +16,7 @@ from labelonce.report import printable
 from labelonce.sources.base import Source
 from labelonce.tasks import Task
 from labelonce.tuning.doubt import Doubt
-from labelonce.writing import whole
+from labelonce.writing import JPEG, PNG, Sign, save_picture
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 COLUMNS = 3
@@ -86,9 +86,12 @@ def draw(
 
 def save(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as PNG or JPEG, as its name says, whole or not at all."""
-    kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
-    with whole(path) as temporary:
-        sheet.save(temporary, kind, quality=QUALITY)
+    save_picture(sheet, path, sign_of(path), quality=QUALITY)
+
+
+def sign_of(path: Path) -> Sign:
+    """As what a sheet is written, by its name."""
+    return PNG if path.suffix.lower() == ".png" else JPEG
 
 
 def _cell(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from labelonce.report import printable
 from labelonce.tuning.sweeping import Sweep
-from labelonce.writing import whole
+from labelonce.writing import MADE_BY, PNG, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +63,8 @@ def _line(axes: "Axes", similarity: list[float], left: list[int], colour: str, s
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, whole or not at all; equal figures are equal files."""
-    with whole(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    with whole(path, PNG) as file:
+        figure.savefig(file, format="png", metadata={"Software": MADE_BY})
 
 
 def shortened(text: str, length: int = 48) -> str:

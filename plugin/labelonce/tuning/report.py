@@ -1,6 +1,5 @@
 """What is told about thresholds: tables for people, JSON and CSV for programs."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -8,15 +7,18 @@ from typing import Any
 
 import click
 
+from labelonce.errors import ConfigurationError
 from labelonce.report import print_table, printable
 from labelonce.tuning.advice import FEW, Advice, Row
 from labelonce.tuning.doubt import Doubt
-from labelonce.tuning.judgement import NONE
+from labelonce.tuning.judgement import NONE, read_judgements
 from labelonce.tuning.steps import Step
 from labelonce.tuning.sweeping import Sweep
-from labelonce.writing import whole
+from labelonce.writing import check_free, save_table, table_sign
 
 SHOWN = 10
+STEPS = tuple(one.name for one in fields(Step))
+QUESTIONS = ("a", "b", "same", "number", "similarity", "verdict", "reason")
 HINT = "See it: --plot tune.png draws this table, --sheet doubtful.png the most doubtful pairs side by side."
 
 
@@ -76,18 +78,32 @@ def sweep_as_dict(found: Sweep) -> dict[str, Any]:
 
 def save_steps(steps: Iterable[Step], path: Path) -> None:
     """Write one line for every threshold as CSV."""
-    names = [one.name for one in fields(Step)]
-    _write_csv(path, [names, *([getattr(step, name) for name in names] for step in steps)])
+    save_table(path, STEPS, ([getattr(step, name) for name in STEPS] for step in steps))
 
 
 def save_questions(doubts: Sequence[Doubt], path: Path) -> None:
-    """Write the doubtful pairs as CSV, the answers left out: what ``--pairs`` takes, numbered as on the sheet."""
-    lines: list[tuple[object, ...]] = [("a", "b", "same", "number", "similarity", "verdict", "reason")]
-    lines += [
+    """Write the doubtful pairs as CSV, the answers left out: what ``--pairs`` takes, numbered as on the sheet.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is there, and a person has answered.
+    """
+    check_unanswered(path)
+    lines = (
         (one.left.id, one.right.id, "", number, one.similarity, _verdict(one), one.reason)
         for number, one in enumerate(doubts, 1)
-    ]
-    _write_csv(path, lines)
+    )
+    save_table(path, QUESTIONS, lines)
+
+
+def check_unanswered(path: Path) -> None:
+    """Raise ConfigurationError where a file of questions holds answers of a person: they are not asked twice."""
+    check_free(path, table_sign(QUESTIONS))
+    if path.exists() and path.stat().st_size:
+        answers, _ = read_judgements(path)
+        if answers:
+            raise ConfigurationError(f"--questions {path} holds answers, which would be lost. Name another file.")
 
 
 def print_advice(advice: Advice, unanswered: int) -> None:
@@ -129,15 +145,6 @@ def print_advice(advice: Advice, unanswered: int) -> None:
 def advice_as_dict(advice: Advice, unanswered: int) -> dict[str, Any]:
     """For JSON."""
     return {**asdict(advice), "unanswered": unanswered}
-
-
-def _write_csv(path: Path, lines: Iterable[Sequence[object]]) -> None:
-    # names of files that are not UTF-8 are written back byte for byte
-    with (
-        whole(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 def _step_rows(steps: Iterable[Step], *, verified: bool) -> Iterator[tuple[str, ...]]:
