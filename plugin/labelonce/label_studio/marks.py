@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from labelonce.planning import Decision, Role
+from labelonce.tasks import is_number
 
 ROLE: Final = "labelonce_role"
 CLUSTER: Final = "labelonce_cluster"
@@ -144,9 +145,19 @@ def moment(tags: Mapping[str, Any]) -> str:
 def number(tags: Mapping[str, Any], key: str) -> int | None:
     """The number of a task in a tag, which Label Studio keeps as a float; None where there is none."""
     try:
-        return int(float(tags.get(key) or 0)) or None
+        found = int(float(tags.get(key) or 0))
     except (TypeError, ValueError, OverflowError):
         return None
+    return found if is_number(found) else None
+
+
+def percent(tags: Mapping[str, Any]) -> float | None:
+    """The similarity in the tags; None where there is none."""
+    try:
+        found = float(tags.get(SIMILARITY) or 0)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if 0 < found <= 100 else None
 
 
 def named(tags: Mapping[str, Any], key: str) -> frozenset[int]:
