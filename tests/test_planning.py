@@ -35,10 +35,11 @@ def small(project: int | None = 3) -> Plan:
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), project=st.none() | st.integers(1, 9))
 def test_what_is_loaded_is_what_was_saved(tmp_path_factory, data, project):
-    ids = data.draw(st.lists(st.integers(1) if project else TEXTS, unique=True, max_size=5))
+    ids = data.draw(st.lists(st.integers(1, 2**63 - 1) if project else TEXTS, unique=True, max_size=5))
+    reasons = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
     heads = [*ids[:1]]
     decisions = tuple(
-        Decision(one, Role.DUPLICATE, data.draw(TEXTS), heads[0], heads[0], data.draw(st.floats(0, 100)))
+        Decision(one, Role.DUPLICATE, data.draw(reasons), heads[0], heads[0], data.draw(st.floats(0, 100)))
         if one not in heads
         else Decision(one, data.draw(st.sampled_from([Role.REPRESENTATIVE, Role.UNIQUE, Role.KEPT])), "x")
         for one in ids

@@ -96,7 +96,8 @@ def payload(**content):
 
 
 def annotation(*, own=False, was_cancelled=True, updated_by=1):
-    result = [{"id": "labelonce", "type": "labelonce", "value": {}}] if own else []
+    value = {"representative": 6, "similarity": 97.4, "reason": "a test"}
+    result = [{"id": "labelonce", "type": "labelonce", "value": value}] if own else []
     return {"id": 7, "was_cancelled": was_cancelled, "result": result, "completed_by": 1, "updated_by": updated_by}
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from labelonce.errors import ConfigurationError, NotOurs
 from labelonce.progress import Advance, Lines, Progress
@@ -192,19 +192,15 @@ class Stages(Progress):
         event(self._log, logging.WARNING, text)
 
 
-class _Stderr(logging.StreamHandler[TextIO]):
+class _Stderr(logging.Handler):
     """Standard error as it is at the time of each line: tests and progress bars exchange it."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, _value: TextIO) -> None:
-        """Always standard error."""
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # as the standard library's own handlers: a log that fails ends nothing
+            self.handleError(record)
 
 
 class _File(logging.FileHandler):

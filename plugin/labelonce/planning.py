@@ -3,20 +3,21 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, TextIO
 
 from labelonce.errors import PlanError
-from labelonce.tasks import TaskId
+from labelonce.tasks import TaskId, is_number
 from labelonce.writing import save_table, settle, table_sign, whole_text, write_rows
 
 FORMAT = 1
 PLAN = re.compile(rb'\{\s*"format": \d')  # how a file begins that `save_plan` wrote
 DECISIONS = ("task", "role", "cluster", "representative", "similarity", "reason", "doubt")
 REPRESENTATIVES = ("file", "representative")
+UNSENT = re.compile("[\0\ud800-\udfff]")  # what no database of Label Studio's takes
 LOOK_AT = 12  # pairs of an outlook
 BY_WORD = "a person said that"  # how the reason begins where a person's word decided
 
@@ -199,16 +200,18 @@ def load_plan(path: Path) -> Plan:
         if content.pop("format") != FORMAT:
             raise PlanError(f"{path} was written by another version of labelonce. Make the plan anew.")
         decisions = _decisions(content.pop("decisions"))
-        problems = tuple((task, reason) for task, reason in content.pop("problems"))
-        hints = tuple(content.pop("hints", ()))
+        problems = tuple((task, reason) for task, reason in _listed(content.pop("problems")))
+        hints = tuple(_listed(content.pop("hints", [])))
         scene = outlook_of(content.pop("scene", None))
         plan = Plan(decisions=decisions, problems=problems, hints=hints, scene=scene, **content)
-        _check(plan)
-        return plan
+        wrong = flaw(plan, whole=True)
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror}. Make a plan with: labelonce plan") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise PlanError(f"{path} is not a plan, or is damaged. Make it anew with: labelonce plan") from None
+        plan, wrong = None, "it cannot be understood"
+    if plan is None or wrong is not None:
+        raise PlanError(f"{path} is not a plan, or is damaged: {wrong}. Make it anew with: labelonce plan")
+    return plan
 
 
 def outlook_of(content: Any) -> Outlook | None:
@@ -222,31 +225,75 @@ def outlook_of(content: Any) -> Outlook | None:
     if content is None:
         return None
     found = Outlook(**{**content, "pairs": _decisions(content["pairs"])})
-    if not (type(found.left) is type(found.fewer) is int and all(one.role is Role.DUPLICATE for one in found.pairs)):
+    counts = all(type(one) is int and one >= 0 for one in (found.left, found.fewer))
+    if not counts or any(one.role is not Role.DUPLICATE or _wrong(one, _is_named) for one in found.pairs):
         raise ValueError
     return found
 
 
-def _decisions(rows: Iterable[dict[str, Any]]) -> tuple[Decision, ...]:
-    return tuple(Decision(**{**row, "role": Role(row["role"])}) for row in rows)
+def _decisions(rows: Any) -> tuple[Decision, ...]:
+    return tuple(Decision(**{**row, "role": Role(row["role"])}) for row in _listed(rows))
 
 
-def _check(plan: Plan) -> None:
-    """Raise ValueError where a plan is not one that `make_plan` could have made."""
-    kinds = (int, str) if plan.project is None else (int,)
-    roles: dict[TaskId | None, Role] = {decision.task: decision.role for decision in plan.decisions}
-    sound = (
-        isinstance(plan.source, str)
-        and type(plan.project) in (int, type(None))
-        and isinstance(plan.settings, dict)
-        and all(isinstance(hint, str) for hint in plan.hints)
-        and len(roles) == len(plan.decisions)
-        and all(type(task) in kinds for task in roles)
-        and all(
-            roles.get(decision.representative, Role.DUPLICATE) is not Role.DUPLICATE
-            for decision in plan.decisions
-            if decision.role is Role.DUPLICATE
-        )
-    )
-    if not sound:
+def _listed(content: Any) -> list[Any]:
+    if not isinstance(content, list):
         raise ValueError
+    return content
+
+
+def flaw(plan: Plan, *, whole: bool = False) -> str | None:
+    """What is wrong with a plan, for a person; None where it can be carried out.
+
+    Parameters
+    ----------
+    whole
+        What stands for others has to be in the plan, as in every one that is saved. A plan for a part of a project may
+        name others, which are looked at on the server.
+    """
+    known = _is_named if plan.project is None else is_number
+    if not isinstance(plan.source, str) or not (plan.project is None or is_number(plan.project)):
+        return "its source or its project is none"
+    if not isinstance(plan.settings, dict) or not _is_between(plan.settings.get("similarity"), -100, 100):
+        return "its settings are none"
+    if not all(isinstance(hint, str) for hint in plan.hints):
+        return "its hints are not texts"
+    if not all(known(task) and isinstance(reason, str) for task, reason in plan.problems):
+        return "its problems are not tasks with reasons"
+    roles: dict[TaskId | None, Role] = {}
+    for one in plan.decisions:
+        wrong = _wrong(one, known)
+        if wrong:
+            return f"the {wrong} of decision {len(roles) + 1:,} cannot be"
+        if one.task in roles:
+            return f"task {one.task} comes twice"
+        roles[one.task] = one.role
+    outside = Role.DUPLICATE if whole else Role.UNIQUE
+    for one in plan.decisions:
+        if one.role is Role.DUPLICATE and roles.get(one.representative, outside) is Role.DUPLICATE:
+            return f"what stands for task {one.task} is skipped itself, or is not there"
+    return None
+
+
+def _wrong(one: Decision, known: Callable[[Any], bool]) -> str | None:
+    """Which value of a decision is none that labelonce makes."""
+    skipped = one.role is Role.DUPLICATE
+    stands = known(one.representative) and (skipped or one.representative == one.task)
+    fits = {
+        "task": known(one.task),
+        "role": isinstance(one.role, Role),
+        "reason": isinstance(one.reason, str) and not (type(one.task) is int and skipped and UNSENT.search(one.reason)),
+        "cluster": one.cluster is None or known(one.cluster),
+        "representative": stands or (one.representative is None and not skipped),
+        "similarity": _is_between(one.similarity, 0, 100),
+        "doubt": _is_between(one.doubt, 0, 1),
+    }
+    return next((name for name, fitting in fits.items() if not fitting), None)
+
+
+def _is_named(value: Any) -> bool:
+    return type(value) in (int, str)
+
+
+def _is_between(value: Any, least: float, most: float) -> bool:
+    """Whether something is a number of a range; None is where nothing is known."""
+    return value is None or (isinstance(value, int | float) and type(value) is not bool and least <= value <= most)

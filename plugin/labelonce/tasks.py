@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from labelonce.images.regions import Region
 
 TaskId: TypeAlias = int | str  # Label Studio numbers its tasks; a folder's tasks are relative paths
+
+
+def is_number(value: Any) -> TypeGuard[int]:
+    """Whether something may be what Label Studio numbers a task or a project with."""
+    return type(value) is int and 0 < value < 1 << 63
 
 
 class Touch(str, Enum):

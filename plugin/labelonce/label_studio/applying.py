@@ -10,7 +10,7 @@ from labelonce.label_studio.listing import TaskState, read_all, read_some
 from labelonce.label_studio.project import IGNORE_SKIPPED, Project, read_project
 from labelonce.label_studio.server import Server
 from labelonce.label_studio.writing import delete_skip, each, make_skip, recount, set_tag
-from labelonce.planning import Decision, Plan, Role
+from labelonce.planning import Decision, Plan, Role, flaw
 from labelonce.progress import Advance, Progress
 from labelonce.tasks import Touch
 
@@ -84,7 +84,7 @@ def apply_plan(
     Raises
     ------
     PlanError
-        The plan was made for something else.
+        The plan was made for something else, or is none that can be carried out; nothing was asked or written.
     ServerError
         The server failed. Run it again: it continues.
     """
@@ -92,6 +92,8 @@ def apply_plan(
         raise PlanError("This plan was made on a folder, so there is no project to apply it to.")
     if plan.source != server.url:
         raise PlanError(f"This plan was made for {plan.source}, not for {server.url}. Make it anew.")
+    if wrong := flaw(plan):
+        raise PlanError(f"This plan cannot be carried out: {wrong}. Make it anew.")
     project = read_project(server, plan.project, with_images=False)
     tabs.make_tabs(server, project)
     if mark == "skip" and ignore_skipped and project.skip_queue != IGNORE_SKIPPED:

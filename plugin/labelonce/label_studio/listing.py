@@ -18,7 +18,7 @@ LARGE_PAGE = 5000  # of tasks without what belongs to them: the server takes two
 TOGETHER = 200  # tasks that are asked for by name in one request: their numbers stand in its address
 TASK_FIELDS = "id,data,created_at,updated_at,is_labeled,overlap,total_annotations,cancelled_annotations,draft_exists"
 # `include` also thins out nested annotations, so their fields are named beside the task's
-ANNOTATION_FIELDS = "id,annotations,was_cancelled,result,completed_by,updated_by"
+ANNOTATION_FIELDS = "id,annotations,was_cancelled,result,completed_by,updated_by,lead_time,ground_truth"
 PREDICTION_FIELDS = "id,predictions"
 LEAD_TIME_FIELDS = "id,annotations,was_cancelled,lead_time"
 STANDING = (Role.UNIQUE.value, Role.REPRESENTATIVE.value, Role.KEPT.value)

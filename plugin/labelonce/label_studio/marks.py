@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from labelonce.planning import Decision, Role
+from labelonce.tasks import is_number
 
 ROLE: Final = "labelonce_role"
 CLUSTER: Final = "labelonce_cluster"
@@ -24,6 +25,9 @@ CLEARED: Final = ""  # a data key can be emptied in bulk, but removed one task a
 
 MARK_TYPE: Final = "labelonce"
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "labelonce")
+
+_NUMBER: Final = (int, float, type(None))
+_KINDS: Final = {"representative": (int,), "similarity": _NUMBER, "doubt": _NUMBER, "reason": (str,)}
 
 _ORDER = r"representative: (?P<representative>\d+), similarity: (?P<similarity>[\d.]+|null)"
 _DOUBT = r"(?:doubt: (?P<doubt>[\d.]+), )?"
@@ -47,22 +51,38 @@ def skip(project_id: int, task_id: int, created_at: str, decision: Decision) -> 
     return {
         "was_cancelled": True,
         "unique_id": str(uuid.uuid5(NAMESPACE, f"{project_id}/{task_id}/{created_at}")),
-        "result": [{"id": MARK_TYPE, "type": MARK_TYPE, "value": why}],
+        "result": _result(why),
     }
 
 
 def is_own(annotation: Mapping[str, Any]) -> bool:
-    """Whether an annotation is a skip that labelonce made and nobody has touched since."""
-    marked = any(isinstance(one, dict) and one.get("type") == MARK_TYPE for one in annotation.get("result") or [])
+    """Whether an annotation is a skip that labelonce made and nobody has touched since.
+
+    A person may work with the very account that labelonce has its token from. Then only what the skip holds tells: a
+    region beside the mark, time that was spent, or a star for ground truth makes it that person's.
+    """
     updated_by = annotation.get("updated_by")
     untouched = updated_by is None or updated_by == annotation.get("completed_by")
-    return bool(annotation.get("was_cancelled")) and marked and untouched
+    spent = annotation.get("lead_time") is not None or bool(annotation.get("ground_truth"))
+    return bool(annotation.get("was_cancelled")) and untouched and not spent and bool(why(annotation))
 
 
 def why(annotation: Mapping[str, Any]) -> dict[str, Any]:
-    """What labelonce wrote into a skip of its own: representative, similarity, reason, and the doubt if it is known."""
-    found = next((one.get("value") for one in annotation["result"] if one.get("type") == MARK_TYPE), None)
-    return found if isinstance(found, dict) else {}
+    """What labelonce wrote into a skip: representative, similarity, reason, and the doubt if it is known.
+
+    Empty where the result is anything else than what `skip` makes.
+    """
+    result = annotation.get("result")
+    value = result[0].get("value") if isinstance(result, list) and result and isinstance(result[0], dict) else None
+    if not isinstance(value, dict) or result != _result(value):
+        return {}
+    told = value if "doubt" in value else {**value, "doubt": None}
+    known = told.keys() == _KINDS.keys() and all(type(told[key]) in kinds for key, kinds in _KINDS.items())
+    return value if known else {}
+
+
+def _result(why: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": MARK_TYPE, "type": MARK_TYPE, "value": why}]
 
 
 def why_of_text(results: str) -> dict[str, Any]:
@@ -125,9 +145,19 @@ def moment(tags: Mapping[str, Any]) -> str:
 def number(tags: Mapping[str, Any], key: str) -> int | None:
     """The number of a task in a tag, which Label Studio keeps as a float; None where there is none."""
     try:
-        return int(float(tags.get(key) or 0)) or None
+        found = int(float(tags.get(key) or 0))
     except (TypeError, ValueError, OverflowError):
         return None
+    return found if is_number(found) else None
+
+
+def percent(tags: Mapping[str, Any]) -> float | None:
+    """The similarity in the tags; None where there is none."""
+    try:
+        found = float(tags.get(SIMILARITY) or 0)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if 0 < found <= 100 else None
 
 
 def named(tags: Mapping[str, Any], key: str) -> frozenset[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeGuard
+from typing import Any
 
 from labelonce.label_studio.applying import apply_plan
 from labelonce.label_studio.listing import read_some
@@ -12,6 +12,7 @@ from labelonce.label_studio.server import Server
 from labelonce.planning import Decision, Plan, Role
 from labelonce.progress import Progress
 from labelonce.syncing import judging
+from labelonce.tasks import is_number
 
 MOST = 100_000  # tasks of one mark
 
@@ -56,11 +57,11 @@ def read_mark(content: Any) -> Mark:
     kind = Kind(content.get("mark"))
     if kind is Kind.KEEP:
         tasks = content.get("tasks")
-        if not isinstance(tasks, list) or not 0 < len(tasks) <= MOST or not all(map(_is_task, tasks)):
+        if not isinstance(tasks, list) or not 0 < len(tasks) <= MOST or not all(map(is_number, tasks)):
             raise ValueError("tasks are a list of numbers")
         return Mark(kind, tasks=tuple(dict.fromkeys(tasks)))
     one, other = content.get("one"), content.get("other")
-    if not (_is_task(one) and _is_task(other)) or one == other:
+    if not (is_number(one) and is_number(other)) or one == other:
         raise ValueError("one and other are two numbers of tasks")
     return Mark(kind, one, other)
 
@@ -111,7 +112,3 @@ def remember(server: Server, project: Project, mark: Mark, progress: Progress) -
         judging.tell_apart(server, project, mark.one, mark.other, progress)
     elif mark.kind is Kind.SAME:
         judging.call_same(server, project, mark.one, mark.other)
-
-
-def _is_task(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 < value < 1 << 63

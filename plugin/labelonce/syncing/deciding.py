@@ -131,7 +131,7 @@ def _decisions(
 
     What joins a cluster takes the number that its representative has in it.
     """
-    recorded = {task: int(number) for task, state in settled.items() if (number := state.marks.get(marks.CLUSTER))}
+    recorded = {task: number for task, state in settled.items() if (number := marks.number(state.marks, marks.CLUSTER))}
     new = set(mine)
     decisions = []
     for one in decisions_of(found, settings):

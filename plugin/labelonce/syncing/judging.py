@@ -151,9 +151,8 @@ def make_representative(
         if one in state.distinct or task in other.distinct:
             decisions.append(Decision(one, Role.UNIQUE, KEPT))
             continue
-        similarity = (state if one == instead_of else other).marks.get(marks.SIMILARITY) or None
-        found = None if similarity is None else float(similarity)
-        decisions.append(Decision(one, Role.DUPLICATE, CHOSEN, cluster, task, found))
+        similarity = marks.percent((state if one == instead_of else other).marks)
+        decisions.append(Decision(one, Role.DUPLICATE, CHOSEN, cluster, task, similarity))
     return apply_plan(server, Plan(server.url, project.id, tuple(decisions)), progress, mark=mark)
 
 
