@@ -1,5 +1,6 @@
 """Which of two pictures may stand for the other: the one that shows all that the other one does, and as finely."""
 
+from collections.abc import Iterator, Sequence
 from enum import IntFlag
 
 import cv2
@@ -12,6 +13,7 @@ from labelonce.geometry import Transform, inverse
 PLAIN = 12  # levels by which 3 x 3 pixels of ground of one tone may vary; more is something on it
 RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
 RIM_SHARE = 0.006  # of the long side, if that is more: thumbnails say to within so much where it lies
+OFF = 2  # pixels by which the place of a mirror may be off
 ENOUGH = 500  # pixels, long side at which a line of text outside is seen; those of twice as much are brought down
 COARSER = 0.8  # times as large, of one's pixels on the other: below it, small things are seen in one of them only
 
@@ -77,27 +79,49 @@ def finer(transform: Transform) -> Stands:
 
 
 def _bare(whole: NDArray[np.uint8], part: NDArray[np.uint8], transform: Transform) -> bool:
-    """Whether a picture shows nothing around a part that lies on it so: ground of one tone, or its rim drawn out."""
+    """Whether a picture shows nothing around a part that lies on it so: ground of one tone, or what editors fill in."""
     size = whole.shape[1], whole.shape[0]
-    covered = cv2.warpAffine(np.ones(part.shape[:2], np.uint8), transform, size, flags=cv2.INTER_NEAREST)
+    inner = cv2.warpAffine(np.ones(part.shape[:2], np.uint8), transform, size, flags=cv2.INTER_NEAREST)
     rim = max(RIM, round(RIM_SHARE * max(size)))
-    covered = cv2.dilate(covered, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-    around = covered == 0
+    outer = cv2.dilate(inner, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    around = outer == 0
     if not around.any():
         return True
-    ground = np.broadcast_to(np.median(whole[around], axis=0).astype(np.uint8), whole.shape)
-    drawn_out = _drawn_out(whole, np.asarray(covered, np.uint8))
-    return _alike(whole, ground, around) or _alike(whole, drawn_out, around)
+    ground = np.median(whole[around], axis=0).astype(np.uint8)
+    if _alike(whole, np.broadcast_to(ground, whole.shape), around):
+        return True
+    return any(_alike(whole, made, around) for made in _filled_in(whole, cv2.boundingRect(inner), rim))
 
 
-def _drawn_out(whole: NDArray[np.uint8], covered: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture, but the first pixels around the part that is covered repeated up to the rim, as editors fill it."""
-    left, top, width, height = cv2.boundingRect(covered)
+def _filled_in(whole: NDArray[np.uint8], box: Sequence[int], rim: int) -> Iterator[NDArray[np.uint8]]:
+    """The picture, but what lies outside a box as editors fill it: the rim's pixels repeated, or mirrored.
+
+    Parameters
+    ----------
+    box
+        Left, top, width and height.
+    rim
+        Pixels to which the box is known.
+    """
+    left, top, width, height = box
+    sides = (whole.shape[0], top, height), (whole.shape[1], left, width)
     rows, columns = (
-        np.clip(np.clip(np.arange(length), start - 1, start + side), 0, length - 1)
-        for length, start, side in zip(whole.shape, (top, left), (height, width), strict=False)
+        np.clip(np.arange(n), start - rim - 1, start + side + rim).clip(0, n - 1) for n, start, side in sides
     )
-    return np.asarray(whole[rows][:, columns])
+    yield np.asarray(whole[rows][:, columns])
+    for off in range(-OFF, OFF + 1):
+        rows, columns = (_mirrored(n, start + off, start + side - 1 - off) for n, start, side in sides)
+        yield np.asarray(whole[rows][:, columns])
+
+
+def _mirrored(n: int, first: int, last: int) -> NDArray[np.int64]:
+    """Places 0 to n - 1, those before the first and behind the last one mirrored at it; at the ends nothing is."""
+    places: NDArray[np.int64] = np.arange(n)
+    if first > RIM:
+        places[:first] = 2 * first - places[:first]
+    if last < n - 1 - RIM:
+        places[last + 1 :] = 2 * last - places[last + 1 :]
+    return places.clip(0, n - 1)
 
 
 def _alike(whole: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]) -> bool:
