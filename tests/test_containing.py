@@ -94,24 +94,23 @@ def test_a_smaller_copy_stands_for_no_larger_picture():
     assert judged(small, view(0)).stands == Stands.SECOND
 
 
-def plates() -> dict[str, Image.Image]:
-    """Three pictures that differ in small letters, and a copy of each in which nobody reads them."""
+def forms() -> dict[str, Image.Image]:
+    """Three pages that differ in small letters, and a copy of each in which nobody reads them."""
     made = {}
     for name in ("KA 417", "KA 471", "RA 417"):
-        one = view(0).copy()
-        draw = ImageDraw.Draw(one)
-        draw.rectangle((300, 240, 364, 258), "white")
-        draw.text((304, 241), name, "black", ImageFont.load_default(13))
+        one = rows(0, 14)
+        ImageDraw.Draw(one).text((400, 240), name, "black", ImageFont.load_default(13))
         made[name] = one
-        made[f"{name}, small"] = one.resize((192, 150), Image.Resampling.BILINEAR)
+        made[f"{name}, small"] = one.resize((210, 151), Image.Resampling.BILINEAR)
     return made
 
 
 def test_a_poor_copy_does_not_stand_for_all_that_look_like_it(tmp_path):
-    files = {name: encoded(image) for name, image in plates().items()}
+    files = {name: encoded(image) for name, image in forms().items()}
     made = make_plan(MemorySource(files), Settings(model="dct", store=tmp_path / "store.sqlite3"), Progress())
     skipped = {str(one.task): str(one.representative) for one in made.decisions if one.role is Role.DUPLICATE}
     assert all(task == f"{head}, small" for task, head in skipped.items())
+    assert len(skipped) < 3  # of some, nobody knows which page they show
 
 
 def settled(doubts: tuple[float, float], sizes: tuple[float, float, float]) -> list[bool]:
@@ -121,7 +120,10 @@ def settled(doubts: tuple[float, float], sizes: tuple[float, float, float]) -> l
     def check(numbers: np.ndarray) -> np.ndarray:
         return np.array([Stands.NEITHER if number == 0 else Stands.FIRST for number in numbers.tolist()], np.uint8)
 
-    return settle(pairs, order(3), check, lambda number: doubts[number - 1], np.array(sizes)).tolist()
+    def poorer(one: int, other: int) -> bool:
+        return sizes[one] < 0.75 * sizes[other]
+
+    return settle(pairs, order(3), check, lambda number: doubts[number - 1], poorer).tolist()
 
 
 @pytest.mark.parametrize(

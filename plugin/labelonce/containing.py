@@ -12,7 +12,9 @@ from labelonce.geometry import Transform, inverse
 
 PLAIN = 12  # levels by which 3 x 3 pixels of ground of one tone may vary; more is something on it
 RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
-RIM_SHARE = 0.006  # of the long side, if that is more: thumbnails say to within so much where it lies
+RIM_SHARE = (
+    0.006  # of the long side, if that is more; of the outermost pixels too, where a turn by a hair leaves wedges
+)
 OFF = 2  # pixels by which the place of a mirror may be off
 ENOUGH = 500  # pixels, long side at which a line of text outside is seen; those of twice as much are brought down
 COARSER = 0.8  # times as large, of one's pixels on the other: below it, small things are seen in one of them only
@@ -85,6 +87,8 @@ def _bare(whole: NDArray[np.uint8], part: NDArray[np.uint8], transform: Transfor
     rim = max(RIM, round(RIM_SHARE * max(size)))
     outer = cv2.dilate(inner, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     around = outer == 0
+    edge = round(RIM_SHARE * max(size))
+    around[:edge] = around[size[1] - edge :] = around[:, :edge] = around[:, size[0] - edge :] = False
     if not around.any():
         return True
     ground = np.median(whole[around], axis=0).astype(np.uint8)
@@ -125,8 +129,8 @@ def _mirrored(n: int, first: int, last: int) -> NDArray[np.int64]:
 
 
 def _alike(whole: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]) -> bool:
-    """Whether a picture is there like another one, noise aside, and to within two pixels."""
-    around = np.ones((5, 5), np.uint8)
+    """Whether a picture is there like another one, noise aside, and to within a pixel."""
+    around = np.ones((3, 3), np.uint8)
     whole, other = (np.asarray(cv2.blur(one, (3, 3)), np.uint8) for one in (whole, other))
     nearest = np.clip(whole, cv2.erode(other, around), cv2.dilate(other, around))
     differs = cv2.absdiff(whole, nearest).max(axis=2) * where

@@ -13,7 +13,6 @@ from labelonce.neighbours import Pairs
 TRIES = 24  # rejected pairs after which a task is compared with no other that was rejected as often; 64 found no more
 OTHERS = 3  # pictures that what is skipped for a finer one is compared with, besides that one
 CLEARLY = 0.1  # doubt by which it has to fit one better than the others
-SMALLER = 0.75  # times as long, below which a picture may not show what two others differ in
 
 Check = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 
@@ -23,7 +22,7 @@ def settle(
     preference: Preference,
     check: Check,
     doubt: Callable[[int], float] = lambda _: 0.0,
-    sizes: NDArray[np.float64] | None = None,
+    poorer: Callable[[int, int], bool] = lambda _one, _other: False,
 ) -> NDArray[np.bool_]:
     """Check only the pairs that representatives need.
 
@@ -42,8 +41,8 @@ def settle(
         asked once for each.
     doubt
         Of a pair that passed, by its number.
-    sizes
-        (n,) float64. Length of the pictures' sides, pixels; None where all are as large.
+    poorer
+        Whether the first node may not show what others that look like the second one differ in.
 
     Returns
     -------
@@ -70,7 +69,7 @@ def settle(
             chosen_by = replace(preference, standing=preference.standing & again)
             needed = _settle(pairs, chosen_by, once)
     chosen = _chosen(pairs, needed, chosen_by, stands)
-    return _closest(pairs, needed, chosen, stands, once, doubt, np.ones(n) if sizes is None else sizes)
+    return _closest(pairs, needed, chosen, stands, once, doubt, poorer)
 
 
 def _chosen(
@@ -88,12 +87,12 @@ def _closest(
     stands: NDArray[np.uint8],
     check: Check,
     doubt: Callable[[int], float],
-    sizes: NDArray[np.float64],
+    poorer: Callable[[int, int], bool],
 ) -> NDArray[np.bool_]:
     """Move what is skipped for a picture that shows more to the one of these that it differs least from.
 
     In a coarse copy several pictures that differ may look the same. The most similar others are asked as well, at most
-    `OTHERS` of them. What is much smaller than two of them, and fits both as well, is kept: nobody knows what it shows.
+    `OTHERS` of them. What is poorer than all of them, and fits two as well, is kept: nobody knows what it shows.
     """
     heads = chosen == np.arange(len(chosen))
     directed = np.flatnonzero(needed & (stands != Stands.EITHER))
@@ -111,10 +110,10 @@ def _closest(
         fitting.setdefault(node, []).append((doubt(number), number))
     needed = needed.copy()
     needed[across] = False
-    for node, passed in fitting.items():
+    for passed in fitting.values():
         (least, number), *others = sorted(passed)
-        smaller = [sizes[node] < SMALLER * sizes[_ends(pairs, one, right)[1]] for _, one in passed]
-        needed[number] = not (others and others[0][0] < least + CLEARLY and all(smaller))
+        tie = others and others[0][0] < least + CLEARLY
+        needed[number] = not (tie and all(poorer(*_ends(pairs, one, right)) for _, one in passed))
     return needed
 
 

@@ -35,6 +35,8 @@ FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
 
 _Boxes = tuple[Box, ...]
+SMALLER = 0.75  # times as long, below which a picture may not show what two others differ in
+
 _Said = tuple[bool, str, float]  # of two pictures: accepted, why, and with which doubt
 _Found = list[tuple[int, Stands, Why, _Boxes, bool]]
 
@@ -140,10 +142,10 @@ class Verifier:
             def doubt(number: int) -> float:
                 return found[number][1] or 0.0
 
-            records = self._images.records
-            areas = [min(records[row].width * records[row].height for row in node.rows) for node in nodes]
-            sizes = np.sqrt(np.array(areas, np.float64))
-            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check, doubt, sizes)
+            def poorer(one: int, other: int) -> bool:
+                return self._poorer(nodes[one], nodes[other])
+
+            passed = check(np.arange(len(pairs.left))) > 0 if every else settle(pairs, preference, check, doubt, poorer)
             advance(left_over)
         kept = Pairs(pairs.left[passed], pairs.right[passed], pairs.similarity[passed])
         whys = [found[number] for number in np.flatnonzero(passed).tolist()]
@@ -171,6 +173,14 @@ class Verifier:
                 steps.update(found)
                 advance(1)
         return Moments(stamps, steps)
+
+    def _poorer(self, one: Node, other: Node) -> bool:
+        """Whether some picture of a node is no photograph, and much smaller than the other node's."""
+        records = self._images.records
+        pairs = list(zip(one.rows, other.rows, strict=True))
+        areas = [(records[a].width * records[a].height, records[b].width * records[b].height) for a, b in pairs]
+        smaller = [pair for pair, (a, b) in zip(pairs, areas, strict=True) if a < SMALLER**2 * b]
+        return any(not self._judge.photographic(a, b) for a, b in smaller)
 
     def _of_one_moment(self, one: int, other: int) -> Evidence | None:
         """Why two pictures that `scene` joins are of one moment."""
