@@ -104,9 +104,7 @@ def _smaller(a: Rgb, b: Rgb, transform: Transform) -> tuple[Rgb, Rgb, Transform]
 
 def _looked(a: Rgb, b: Rgb, transform: Transform, counted: tuple[Mask, Mask] | None) -> Difference:
     laid = lay(a, b, transform)
-    inside = laid.inside if counted is None else laid.counting(*counted)
-    if not laid.as_it_is:
-        inside = without_rim(inside)
+    inside = without_rim(laid.inside if counted is None else laid.counting(*counted))
     empty = filled(laid.a), filled(laid.b)
     if empty[0].any() or empty[1].any():
         inside = inside & laid.both(1 - empty[0], 1 - empty[1])

@@ -82,7 +82,7 @@ class Laid:
 
         Cubic interpolation to twice the size and linear one from there is as exact as cubic, and twice as fast.
         """
-        if self.as_it_is:
+        if self._as_it_is:
             return plane
         twice = cv2.resize(plane, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
         return self._warped(twice, rescaled(self.transform, (1, 1), (2, 2)), self.a.shape)
@@ -97,7 +97,7 @@ class Laid:
         """
         factor = min(factor, *a.shape[:2], *b.shape[:2])
         one, other = (reduced(rgb, factor) for rgb in (a, b))
-        if self.as_it_is:
+        if self._as_it_is:
             return one, other
         transform = rescaled(self.transform, (1 / factor, 1 / factor), (1 / factor, 1 / factor))
         return one, self._warped(other, transform, one.shape)
@@ -121,12 +121,11 @@ class Laid:
         return found
 
     @property
-    def as_it_is(self) -> bool:
-        """Whether both have one grid, so that nothing was moved."""
+    def _as_it_is(self) -> bool:
         return self.a.shape == self.b.shape and np.array_equal(self.transform, np.eye(2, 3))
 
     def _placed(self, mask: Mask) -> Mask:
-        if self.as_it_is:
+        if self._as_it_is:
             return mask
         size = self.a.shape[1], self.a.shape[0]
         return np.asarray(cv2.warpAffine(mask, self.transform, size, flags=cv2.INTER_NEAREST), np.uint8)
