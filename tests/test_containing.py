@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from labelonce.containing import COARSER, Stands, finer
+from labelonce.containing import Stands, finer
 from labelonce.features import extract
 from labelonce.fine import look
 from labelonce.levels import LEVELS
@@ -72,7 +72,7 @@ def test_a_crop_is_skipped_for_what_it_was_cut_from():
     assert judged(view(40, 560), view(0)).stands == Stands.SECOND
 
 
-@pytest.mark.parametrize(("right", "down"), [(20, 0), (24, 14)])
+@pytest.mark.parametrize(("right", "down"), [(40, 0), (48, 28)])
 def test_a_rim_that_was_drawn_out_shows_nothing(right, down):
     found = judged(view(0), drawn_out(view(0), right, down))
     assert found.accepted
@@ -84,8 +84,16 @@ def test_a_rim_that_was_drawn_out_shows_nothing(right, down):
     [(1.0, Stands.EITHER), (0.9, Stands.EITHER), (1.1, Stands.EITHER), (0.7, Stands.SECOND), (1.5, Stands.FIRST)],
 )
 def test_the_finer_one_stands(scale, stands):
-    assert finer(np.array([[scale, 0, 5], [0, scale, 3]])) == stands
-    assert COARSER < 0.9
+    rgb = np.asarray(rows(0))
+    assert finer(rgb, rgb, np.array([[scale, 0, 5], [0, scale, 3]])) == stands
+
+
+def test_a_picture_that_was_enlarged_shows_no_more():
+    small = view(0)
+    large = np.asarray(small.resize((1280, 1000)))
+    found = finer(large, np.asarray(small), np.array([[2.0, 0, 0], [0, 2.0, 0]]))
+    assert found == Stands.FIRST | Stands.ENLARGED
+    assert found.swapped == Stands.SECOND | Stands.ENLARGED
 
 
 def test_a_smaller_copy_stands_for_no_larger_picture():

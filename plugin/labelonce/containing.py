@@ -16,22 +16,29 @@ RIM_SHARE = (
     0.006  # of the long side, if that is more; of the outermost pixels too, where a turn by a hair leaves wedges
 )
 OFF = 2  # pixels by which the place of a mirror may be off
+LOST, NOISE = 0.4, 20.0  # share of the variance around a pixel, squared grey levels, that is lost where there is detail
+MARK = 25  # pixels of one place where it is: pictures that were only enlarged have up to 23
 ENOUGH = 500  # pixels, long side at which a line of text outside is seen; those of twice as much are brought down
 COARSER = 0.8  # times as large, of one's pixels on the other: below it, small things are seen in one of them only
 
 
 class Stands(IntFlag):
-    """Who may stand for whom in a pair."""
+    """Who may stand for whom in a pair.
+
+    With `ENLARGED`, the one that may is much larger, but shows no more: the other one may, too, where it stands already
+    or people worked on it.
+    """
 
     NEITHER = 0
     FIRST = 1
     SECOND = 2
     EITHER = 3
+    ENLARGED = 4
 
     @property
     def swapped(self) -> "Stands":
         """The same, where the pair is named in the other order."""
-        return Stands((self & 1) << 1 | self >> 1)
+        return Stands((self & 1) << 1 | (self & 2) >> 1 | self & 4)
 
 
 def stands_of(
@@ -66,18 +73,34 @@ def stands_of(
     return stands
 
 
-def finer(transform: Transform) -> Stands:
+def finer(a: NDArray[np.uint8], b: NDArray[np.uint8], transform: Transform) -> Stands:
     """Who may stand for whom by their resolution: in a coarser picture, others that look alike may look the same.
 
     Parameters
     ----------
+    a, b
+        (h, w, 3) uint8 RGB, as large as they are compared.
     transform
-        (2, 3) float64. From pixels of the second picture to pixels of the first, both as large as they are compared.
+        (2, 3) float64. From pixels of `b` to pixels of `a`.
     """
     scale = abs(float(np.linalg.det(transform[:, :2]))) ** 0.5
-    if scale < COARSER:
-        return Stands.SECOND
-    return Stands.FIRST if scale > 1 / COARSER else Stands.EITHER
+    if COARSER <= scale <= 1 / COARSER:
+        return Stands.EITHER
+    larger, ratio, stands = (b, scale, Stands.SECOND) if scale < 1 else (a, 1 / scale, Stands.FIRST)
+    return stands if _detailed(larger, ratio) else stands | Stands.ENLARGED
+
+
+def _detailed(rgb: NDArray[np.uint8], scale: float) -> bool:
+    """Whether something is seen in a picture that is not when it is so many times as large."""
+    gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    less = gray - np.asarray(cv2.resize(small, gray.shape[::-1], interpolation=cv2.INTER_LANCZOS4), np.float32)
+    side = (5, 5)
+    mean, lost = cv2.blur(gray, side), cv2.blur(np.asarray(less * less, np.float32), side)
+    detail = (lost > LOST * (cv2.blur(gray * gray, side) - mean * mean + NOISE)) & (lost > 3 * NOISE)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(detail.astype(np.uint8))
+    return bool((stats[1:, cv2.CC_STAT_AREA] > MARK).any())
 
 
 def _bare(whole: NDArray[np.uint8], part: NDArray[np.uint8], transform: Transform) -> bool:

@@ -157,9 +157,14 @@ def _looked_at(
         for rgb, one in zip(shown, (a, b), strict=True)
     ]
     transform = rescaled(transform, *ratios)
-    stands = found.stands & stands_of(*shown, transform, found.overlap, rules.inside)
-    if not isinstance(rules, CropRules):
-        stands &= finer(transform)
+    stands = found.stands
+    if not (a.photographic and b.photographic):  # a line of text is lost in thumbnails
+        stands &= stands_of(*shown, transform, found.overlap, rules.inside)
+    by_size = Stands.EITHER if isinstance(rules, CropRules) else finer(*shown, transform)
+    if stands == Stands.EITHER:
+        stands = by_size
+    elif not by_size & Stands.ENLARGED:
+        stands &= by_size
     if not stands:
         return replace(found, accepted=False, reason=BESIDE)
     difference = look(*shown, transform, _counted(a, b, shown, rules))

@@ -278,6 +278,9 @@ class Verifier:
             view = proposed.views.get(number, "")
             verdicts = [verdict(one, other, view) for one, other in zip(left.rows, right.rows, strict=True)]
             stands = reduce(and_, (may for may, _, _ in verdicts))
+            if stands & Stands.ENLARGED:
+                smaller = right if stands & Stands.FIRST else left
+                stands = Stands.EITHER if any(one.keeps or one.standing for one in smaller.tasks) else stands & 3
             rejected = [(why, boxes) for may, why, boxes in verdicts if not may]
             all_boxes = tuple(box for _, some in rejected for box in some) if all(some for _, some in rejected) else ()
             differs = bool(rejected) and all(only_differs(_bare(why[0], view)) for why, _ in rejected)
