@@ -12,9 +12,7 @@ from labelonce.geometry import Transform, inverse
 
 PLAIN = 12  # levels by which 3 x 3 pixels of ground of one tone may vary; more is something on it
 RIM = 3  # pixels around the other picture that are neither: scaling and JPEG blur its edge
-RIM_SHARE = (
-    0.006  # of the long side, if that is more; of the outermost pixels too, where a turn by a hair leaves wedges
-)
+RIM_SHARE = 0.006  # of the long side, if that is more; of the outermost pixels too: a turn by a hair leaves wedges
 OFF = 2  # pixels by which the place of a mirror may be off
 LOST, NOISE = 0.4, 20.0  # share of the variance around a pixel, squared grey levels, that is lost where there is detail
 MARK = 25  # pixels of one place where it is: pictures that were only enlarged have up to 23
@@ -47,7 +45,7 @@ def stands_of(
     """Who may stand for whom, of two pictures that show the same where they overlap.
 
     A picture may be skipped for one in which all of it lies; what lies outside shows nothing if it is ground of one
-    tone. Where each shows something beside the other, neither may.
+    tone, or what editors fill in there. Where each shows something beside the other, neither may.
 
     Parameters
     ----------

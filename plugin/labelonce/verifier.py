@@ -33,10 +33,9 @@ from labelonce.wording import only_differs
 
 FEATURES_IN_MEMORY = 2048  # about 100 kB each
 AHEAD = 64  # nodes under way at once
-
-_Boxes = tuple[Box, ...]
 SMALLER = 0.75  # times as long, below which a picture may not show what two others differ in
 
+_Boxes = tuple[Box, ...]
 _Said = tuple[bool, str, float]  # of two pictures: accepted, why, and with which doubt
 _Found = list[tuple[int, Stands, Why, _Boxes, bool]]
 
@@ -280,7 +279,8 @@ class Verifier:
             stands = reduce(and_, (may for may, _, _ in verdicts))
             if stands & Stands.ENLARGED:
                 smaller = right if stands & Stands.FIRST else left
-                stands = Stands.EITHER if any(one.keeps or one.standing for one in smaller.tasks) else stands & 3
+                firm = any(task.keeps or task.standing for task in smaller.tasks)
+                stands = Stands.EITHER if firm else stands & Stands.EITHER
             rejected = [(why, boxes) for may, why, boxes in verdicts if not may]
             all_boxes = tuple(box for _, some in rejected for box in some) if all(some for _, some in rejected) else ()
             differs = bool(rejected) and all(only_differs(_bare(why[0], view)) for why, _ in rejected)

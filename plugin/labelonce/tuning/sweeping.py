@@ -156,7 +156,7 @@ class _Trial:
             weight=self._weight,
         )
         labels = joined_labels(labels, self._found.said)
-        chosen = represent(labels, matches.pairs, self._found.preference, self._method)
+        chosen = represent(labels, matches.pairs, self._found.preference, self._method, matches.stands)
         chosen, _ = joined(chosen, self._found.said, self._found.preference)
         return labels, chosen, skipped(labels, chosen, self._free, self._found.preference.kept)
 
